@@ -1,0 +1,1 @@
+"""Gate, sign-off, evidence and audit."""

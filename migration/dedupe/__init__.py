@@ -1,0 +1,1 @@
+"""Nominals to golden nominals: reversible links with evidence."""

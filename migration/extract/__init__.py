@@ -1,0 +1,1 @@
+"""Legacy systems to the raw layer, complete and unchanged."""

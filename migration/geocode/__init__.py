@@ -1,0 +1,1 @@
+"""Location descriptions to the gazetteer, or an honest refusal."""

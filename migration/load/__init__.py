@@ -1,0 +1,1 @@
+"""The national PostgreSQL: stage, publish, roll back."""

@@ -1,0 +1,1 @@
+"""Mapping packs: load, check, compile, apply, reject."""

@@ -1,0 +1,1 @@
+"""Expectations, dispositions, reconciliation and the run report."""

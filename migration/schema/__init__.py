@@ -1,0 +1,1 @@
+"""The national schema and everything computed from it."""

@@ -1,0 +1,1 @@
+"""Synthetic legacy estates and gazetteer, with known truth."""
