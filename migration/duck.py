@@ -47,9 +47,7 @@ def read_parquet_sql(path: Path) -> str:
     return f"read_parquet({sql_text(path)})"
 
 
-def copy_to_parquet(
-    connection: duckdb.DuckDBPyConnection, query: str, path: Path, metadata: Mapping[str, str]
-) -> int:
+def copy_to_parquet(connection: duckdb.DuckDBPyConnection, query: str, path: Path, metadata: Mapping[str, str]) -> int:
     """Write a query's rows to one Parquet file (zstd) with `metadata` in its footer; returns the rows written."""
     pairs = ", ".join(f"{sql_text(k)}: {sql_text(v)}" for k, v in sorted(metadata.items()))
     row = connection.execute(

@@ -137,7 +137,9 @@ def write_layer(context: RunContext, layer: Layer, key: str) -> Iterator[LayerWr
         yield writer
         tables = tuple(describe_table(context, temporary, p) for p in sorted(temporary.rglob("*.parquet")))
         marking = context.settings.security_marking
-        manifest = LayerManifest(context.division, layer.value, key, marking, tables, dict(sorted(writer.facts.items())))
+        manifest = LayerManifest(
+            context.division, layer.value, key, marking, tables, dict(sorted(writer.facts.items()))
+        )
         write_json(temporary / MANIFEST, asdict(manifest))
         _replace_folder(temporary, final)
     except BaseException:

@@ -1,7 +1,7 @@
 """Where a migration reads and writes, from the environment.
 
-Every setting has the prefix `MIGRATION_` (`MIGRATION_HOME`, `MIGRATION_DATABASE_URL`, ...). Refuses a home that is not a
-folder. Nothing here opens a file or a connection.
+Every setting has the prefix `MIGRATION_` (`MIGRATION_HOME`, `MIGRATION_DATABASE_URL`, ...).
+Nothing here opens a file or a connection.
 """
 
 from functools import lru_cache
@@ -23,6 +23,7 @@ class Settings(BaseSettings):
         expectations: folder of rules and gates.
         real_data: folder of the open data that `real_data` tests read.
         security_marking: protective marking of what a run makes when its sources state none higher.
+        gazetteer_release: compiled gazetteer release that runs locate against.
         threads: DuckDB threads; results do not depend on it.
         memory_limit: DuckDB memory limit, in DuckDB's notation; larger work spills to `home/spill`.
     """
@@ -35,6 +36,7 @@ class Settings(BaseSettings):
     expectations: Path = PROJECT_ROOT / "expectations"
     real_data: Path = PROJECT_ROOT.parent / "shared" / "data"
     security_marking: str = "OFFICIAL-SENSITIVE"
+    gazetteer_release: str = "synthetic-1"
     threads: int = 2
     memory_limit: str = "4GB"
 
