@@ -23,11 +23,12 @@ def row_text_sql(columns: Sequence[str]) -> str:
     """SQL text expression of a row: each value with its length, NULL as `N`."""
     if not columns:
         return "''"
-    parts = (
-        f"CASE WHEN {quote(c)} IS NULL THEN 'N' ELSE 'V' || length({quote(c)}::VARCHAR) || ':' || {quote(c)}::VARCHAR END"
-        for c in columns
-    )
-    return " || ".join(parts)
+    return " || ".join(_value_text_sql(quote(c)) for c in columns)
+
+
+def _value_text_sql(column: str) -> str:
+    text = f"{column}::VARCHAR"
+    return f"CASE WHEN {column} IS NULL THEN 'N' ELSE 'V' || length({text}) || ':' || {text} END"
 
 
 def row_hash_sql(columns: Sequence[str]) -> str:
