@@ -1,0 +1,147 @@
+"""Runs in the lake: started once, found again, told apart.
+
+Enters: settings and what a person asked for. Leaves: `run.json` in the run's folder and the `RunContext` every stage
+takes; `timings.json`, one entry per stage that ran. Must hold: a run id is never reused for another phase or sample.
+Refuses: a division without a pack folder, a sample outside 1 to 100, a cutover of a sample, an empty reason.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from migration.errors import ConfigError
+from migration.layers import write_json
+from migration.records import Phase, RunContext, StageResult, new_run_id
+from migration.settings import Settings
+
+RUN_FILE = "run.json"
+TIMINGS_FILE = "timings.json"
+MIN_REASON = 5
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What `run.json` says of a run. `finished` is whether its gate was evaluated."""
+
+    division: str
+    run_id: str
+    phase: Phase
+    sample_percent: int
+    reason: str
+    started_by: str
+    started_at_utc: str
+
+    def context(self, settings: Settings) -> RunContext:
+        """The context its stages take."""
+        return RunContext(settings, self.division, self.run_id, self.phase, self.sample_percent, self.reason)
+
+
+def start_run(
+    settings: Settings,
+    division: str,
+    *,
+    phase: Phase,
+    reason: str,
+    started_by: str,
+    sample_percent: int = 100,
+    run_id: str | None = None,
+) -> RunContext:
+    """Start a run, or return the one of that id if it was started with the same phase, sample and reason.
+
+    Raises:
+        ConfigError: no pack for the division, a sample out of range, a cutover of a sample, no reason, or an id in use.
+    """
+    _check_request(settings, division, phase, sample_percent, reason)
+    now = datetime.now(UTC)
+    wanted = run_id or new_run_id(now)
+    record = RunRecord(division, wanted, phase, sample_percent, reason, started_by, now.isoformat(timespec="seconds"))
+    context = record.context(settings)
+    existing = find_run(settings, division, wanted)
+    if existing is not None:
+        _check_same_request(existing, record)
+        return context
+    context.folder.mkdir(parents=True, exist_ok=True)
+    write_json(context.folder / RUN_FILE, {**record.__dict__, "phase": phase.value})
+    return context
+
+
+def _check_request(settings: Settings, division: str, phase: Phase, sample_percent: int, reason: str) -> None:
+    packs = sorted(p.name.upper() for p in (settings.mappings / "divisions").glob("*") if p.is_dir())
+    where = f"run of division {division}"
+    if division not in packs:
+        raise ConfigError(
+            where, "no mapping pack", f"one of {', '.join(packs)}", "Add a folder under mappings/divisions."
+        )
+    if not 1 <= sample_percent <= 100:
+        raise ConfigError(where, f"a sample of {sample_percent} %", "1 to 100", "Choose another --sample.")
+    if phase is Phase.CUTOVER and sample_percent != 100:
+        raise ConfigError(where, f"a cutover of {sample_percent} %", "all records", "Leave --sample out.")
+    if len(reason.strip()) < MIN_REASON:
+        raise ConfigError(where, "no reason", f"at least {MIN_REASON} characters", "Say why with --reason.")
+
+
+def _check_same_request(existing: RunRecord, wanted: RunRecord) -> None:
+    same = (existing.phase, existing.sample_percent) == (wanted.phase, wanted.sample_percent)
+    if not same:
+        raise ConfigError(
+            f"run {wanted.division}/{wanted.run_id}",
+            f"a {existing.phase} of {existing.sample_percent} %",
+            f"a {wanted.phase} of {wanted.sample_percent} %",
+            "Leave --run-id out to start a new run.",
+        )
+
+
+def find_run(settings: Settings, division: str, run_id: str) -> RunRecord | None:
+    """The run of that id, or None."""
+    path = settings.lake / division / run_id / RUN_FILE
+    return _read_run(path) if path.exists() else None
+
+
+def read_run(settings: Settings, division: str, run_id: str | None = None) -> RunContext:
+    """Context of a run, the division's latest where no id is given.
+
+    Raises:
+        ConfigError: there is no such run.
+    """
+    records = list_runs(settings, division)
+    chosen = [r for r in records if run_id in (None, r.run_id)]
+    if not chosen:
+        found = f"runs {', '.join(r.run_id for r in records[-5:])}" if records else "no run"
+        fix = f"Start one with `migrate run {division}`."
+        raise ConfigError(f"division {division}", found, run_id or "at least one run", fix)
+    return chosen[-1].context(settings)
+
+
+def list_runs(settings: Settings, division: str) -> list[RunRecord]:
+    """All runs of a division, oldest first."""
+    paths = sorted((settings.lake / division).glob(f"*/{RUN_FILE}"))
+    return sorted((_read_run(p) for p in paths), key=lambda r: (r.started_at_utc, r.run_id))
+
+
+def _read_run(path: Path) -> RunRecord:
+    raw = json.loads(path.read_text(encoding="utf-8"))
+    return RunRecord(**{**raw, "phase": Phase(raw["phase"])})
+
+
+def record_timing(context: RunContext, result: StageResult) -> None:
+    """Keep what a stage did in `timings.json`: the newest result per stage, and the seconds of its last real run."""
+    timings = read_timings(context)
+    previous = timings.get(result.stage.value, {})
+    seconds = result.seconds if result.status.value == "done" else previous.get("seconds", result.seconds)
+    timings[result.stage.value] = {
+        "status": result.status.value,
+        "seconds": round(float(str(seconds)), 3),
+        "rows": sum(t.rows for t in result.tables),
+        "counts": result.counts,
+    }
+    write_json(context.folder / TIMINGS_FILE, timings)
+
+
+def read_timings(context: RunContext) -> dict[str, dict[str, object]]:
+    """What each stage of a run did, by stage; empty before the first."""
+    path = context.folder / TIMINGS_FILE
+    if not path.exists():
+        return {}
+    timings: dict[str, dict[str, object]] = json.loads(path.read_text(encoding="utf-8"))
+    return timings
