@@ -1,0 +1,70 @@
+# Every target does its own set-up: Python 3.11 to 3.14, git and make are enough.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint up bench clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+SET_UP := $(VENV)/.set-up
+BENCH_BIN := $(VENV)-bench/bin
+BENCH_SET_UP := $(VENV)-bench/.set-up
+SUPPORTED := import sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 15))
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do $$p -c "$(SUPPORTED)" 2>/dev/null && echo $$p && break; done)
+PYTEST := $(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist loadfile
+
+# uv reads no pip settings: hand it the ones that decide where packages come from.
+ifdef PIP_INDEX_URL
+export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
+endif
+export UV_HTTP_TIMEOUT ?= 180
+
+# What the demonstration runs, and where `make up` listens.
+DIVISION ?= D
+PORT ?= 8080
+
+help: ## This list
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*##/\t/' | expand -t 8
+
+demo: $(SET_UP) ## Build a synthetic estate, rehearse a division through Airflow, show what came out
+	@$(BIN)/migrate estate build --scale small
+	@$(BIN)/migrate gazetteer build
+	@$(BIN)/python -m migration.local_airflow rehearse $(DIVISION)
+	@$(BIN)/migrate show $(DIVISION)
+
+test: $(SET_UP) ## All tests but the wide ones
+	@$(PYTEST) -m "not wide"
+
+lint: $(SET_UP) ## Formatting, style, types and YAML
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/yamllint --strict .
+
+up: $(SET_UP) ## Start Airflow for a person; prints its address and logins; Ctrl-C stops it
+	@$(BIN)/python -m migration.local_airflow up --port $(PORT)
+
+bench: $(BENCH_SET_UP) ## Run every benchmark, peers included
+	@for script in tests/benchmarks/bench_*.py; do echo "== $$script"; $(BENCH_BIN)/python "$$script"; done
+
+clean: ## Remove what the targets made: environments, caches, the local Airflow and the working folder
+	@rm -rf $(VENV) $(VENV)-bench .airflow .migration .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
+
+# uv itself comes from the lock, by hash, through pip; everything else through uv, by hash.
+$(SET_UP): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "No Python 3.11 to 3.14 with venv found: install one, or name it with make PYTHON=/path/to/python"; exit 1; }
+	@echo "Setting up $(VENV) from requirements.lock"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@awk '/^uv==/ {inside = 1} inside {print} inside && !/\\$$/ {exit}' requirements.lock > $(VENV)/uv.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $(VENV)/uv.lock
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# Peers to measure against: their versions are constrained by the lock, not part of it.
+$(BENCH_SET_UP): $(SET_UP)
+	@echo "Setting up $(VENV)-bench"
+	@test -x $(BENCH_BIN)/python || $(PYTHON) -m venv $(VENV)-bench
+	@$(BIN)/uv pip install --quiet --python $(BENCH_BIN)/python --requirement requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BENCH_BIN)/python --constraint requirements.lock --no-build-isolation --editable '.[bench]'
+	@touch $@
