@@ -40,6 +40,10 @@ class SourceError(MigrationError):
     """A legacy system or a file of it is missing, unreachable, damaged or not shaped as its pack says."""
 
 
+class StorageError(MigrationError):
+    """The lake or a report could not be written: the disk is full, or the folder is not ours to write."""
+
+
 class QualityError(MigrationError):
     """Data was read, and it breaks an expectation that stops the run."""
 

@@ -7,6 +7,7 @@ temporary folder that the next one removes. A stage whose key equals the manifes
 Refuses: reading a layer that is not there, or one whose files are not those of its manifest.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -17,14 +18,16 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 
+import duckdb
 import pyarrow.parquet as pq
 
 from migration.duck import open_session, read_parquet_sql
-from migration.errors import SourceError
+from migration.errors import SourceError, StorageError
 from migration.fingerprint import combine_hashes, table_hash
 from migration.records import Layer, RunContext, TableResult
 
 MANIFEST = "manifest.json"
+STORAGE_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM})
 ENTITY_LAYERS = (Layer.LINKED, Layer.LOCATED, Layer.MAPPED)
 """Where the newest version of an entity's rows lies: later stages rewrite what they complete."""
 
@@ -142,9 +145,22 @@ def write_layer(context: RunContext, layer: Layer, key: str) -> Iterator[LayerWr
         )
         write_json(temporary / MANIFEST, asdict(manifest))
         _replace_folder(temporary, final)
-    except BaseException:
+    except (OSError, duckdb.IOException, duckdb.OutOfMemoryException) as error:
+        if not _is_storage_failure(error):
+            raise
+        free = shutil.disk_usage(context.settings.home).free // 2**20
+        found = f"{type(error).__name__} while writing ({free:,} MiB free)"
+        fix = "Free space or permissions under MIGRATION_HOME, then run it again: the layer is as it was before."
+        raise StorageError(f"lake layer {final}", found, "a folder that can be written", fix) from error
+    finally:
         shutil.rmtree(temporary, ignore_errors=True)
-        raise
+
+
+def _is_storage_failure(error: Exception) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in STORAGE_ERRNOS
+    text = str(error).lower()
+    return any(word in text for word in ("write", "no space", "offload"))
 
 
 def write_json(path: Path, value: object) -> None:
