@@ -1,7 +1,8 @@
 """Fixtures every test may use.
 
-One PostgreSQL server serves the whole session, all of pytest-xdist's workers included; each test that asks gets a database
-of its own, copied from a template at the newest national schema. Nothing a test writes lies outside pytest's temporary folder.
+One PostgreSQL server serves the whole session, all of pytest-xdist's workers included; each test that asks gets a
+database of its own, copied from a template at the newest national schema. Nothing a test writes lies outside pytest's
+temporary folder.
 """
 
 import os
@@ -11,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from migration.settings import PROJECT_ROOT, Settings
 from sqlalchemy import Engine, create_engine, make_url, text
+
+from migration.settings import PROJECT_ROOT, Settings
 
 if TYPE_CHECKING:
     from migration.load.embedded import EmbeddedServer
