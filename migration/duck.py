@@ -50,7 +50,8 @@ def read_parquet_sql(path: Path) -> str:
 def copy_to_parquet(connection: duckdb.DuckDBPyConnection, query: str, path: Path, metadata: Mapping[str, str]) -> int:
     """Write a query's rows to one Parquet file (zstd) with `metadata` in its footer; returns the rows written."""
     pairs = ", ".join(f"{sql_text(k)}: {sql_text(v)}" for k, v in sorted(metadata.items()))
+    footer = f", KV_METADATA {{{pairs}}}" if pairs else ""
     row = connection.execute(
-        f"COPY ({query}) TO {sql_text(path)} (FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{pairs}}})"
+        f"COPY ({query}) TO {sql_text(path)} (FORMAT parquet, COMPRESSION zstd{footer})"
     ).fetchone()
     return int(row[0]) if row else 0
