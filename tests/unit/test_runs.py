@@ -1,0 +1,67 @@
+"""Runs: started once, found again, refused when what was asked makes no sense."""
+
+from pathlib import Path
+
+import pytest
+
+from migration.errors import ConfigError
+from migration.records import Phase, Stage, StageResult, StageStatus, TableResult
+from migration.runs import list_runs, read_run, read_timings, record_timing, start_run
+from migration.settings import Settings
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    (tmp_path / "mappings" / "divisions" / "x").mkdir(parents=True)
+    return Settings(home=tmp_path / "home", mappings=tmp_path / "mappings")
+
+
+def start(settings: Settings, **changes):
+    wanted = {"phase": Phase.REHEARSAL, "reason": "first rehearsal", "started_by": "engineer"} | changes
+    return start_run(settings, wanted.pop("division", "X"), **wanted)
+
+
+def test_run_when_started_is_found_again_with_all_it_was_started_with(settings):
+    context = start(settings, sample_percent=10, run_id="r1")
+    assert read_run(settings, "X") == context
+    assert read_run(settings, "X", "r1").sample_percent == 10
+
+
+def test_run_when_started_twice_with_the_same_id_is_the_same_run(settings):
+    assert start(settings, run_id="r1") == start(settings, run_id="r1")
+    assert len(list_runs(settings, "X")) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"division": "Y"}, "no mapping pack; expected one of X"),
+        ({"sample_percent": 0}, "a sample of 0 %"),
+        ({"sample_percent": 101}, "a sample of 101 %"),
+        ({"phase": Phase.CUTOVER, "sample_percent": 10}, "a cutover of 10 %"),
+        ({"reason": "  "}, "no reason"),
+    ],
+)
+def test_run_when_asked_for_wrongly_is_refused_and_leaves_nothing(settings, changes, message):
+    with pytest.raises(ConfigError, match=message):
+        start(settings, **changes)
+    assert not settings.lake.exists()
+
+
+def test_run_when_its_id_was_used_for_another_phase_is_refused(settings):
+    start(settings, run_id="r1")
+    with pytest.raises(ConfigError, match="found a rehearsal of 100 %; expected a cutover"):
+        start(settings, run_id="r1", phase=Phase.CUTOVER)
+
+
+def test_read_run_when_there_is_none_says_how_to_start_one(settings):
+    with pytest.raises(ConfigError, match="migrate run X"):
+        read_run(settings, "X")
+
+
+def test_timing_when_a_stage_is_skipped_keeps_the_seconds_of_its_real_run(settings):
+    context = start(settings)
+    tables = (TableResult("t", 7, 1, "h"),)
+    record_timing(context, StageResult(Stage.MAP, StageStatus.DONE, 12.5, tables))
+    record_timing(context, StageResult(Stage.MAP, StageStatus.SKIPPED, 0.1, tables))
+    assert read_timings(context)["map"] == {"status": "skipped", "seconds": 12.5, "rows": 7, "counts": {}}
