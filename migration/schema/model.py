@@ -27,7 +27,7 @@ FIELD_KEYS = frozenset(
     {"type", "required", "codes", "keep_raw", "references", "pattern", "personal", "filled_by", "owner", "title"}
 )
 ENTITY_KEYS = frozenset(
-    {"area", "made_by", "owner", "title", "grain", "key", "unique", "partitioned", "lineage", "fields"}
+    {"area", "made_by", "owner", "title", "grain", "key", "unique", "partitioned", "lineage", "dated_by", "fields"}
 )
 RAW_LENGTH = 120
 
@@ -74,7 +74,10 @@ class Field:
 
 @dataclass(frozen=True)
 class Entity:
-    """One table of the national schema; `fields` in column order, lineage last."""
+    """One table of the national schema; `fields` in column order, lineage last.
+
+    `dated_by` leads from a row to the date its codes must be valid on: field names, each but the last a reference.
+    """
 
     name: str
     area: str
@@ -87,6 +90,7 @@ class Entity:
     is_partitioned: bool
     has_lineage: bool
     fields: tuple[Field, ...]
+    dated_by: tuple[str, ...] = ()
 
     def field(self, name: str) -> Field:
         """The field `name`. Raises KeyError where there is none."""
@@ -185,6 +189,7 @@ def _build_entity(name: str, raw: dict[str, Any], lineage: tuple[Field, ...]) ->
         is_partitioned=is_partitioned,
         has_lineage=has_lineage,
         fields=(*fields, *lineage) if has_lineage else tuple(fields),
+        dated_by=tuple(raw["dated_by"].split(".")) if "dated_by" in raw else (),
     )
 
 
@@ -243,8 +248,26 @@ def _build_code(row: dict[str, str]) -> Code:
     )
 
 
+def _check_date_path(schema: NationalSchema, entity: Entity) -> None:
+    """Every step of `dated_by` but the last must be a reference, the last a date or timestamp."""
+    current = entity
+    for step, name in enumerate(entity.dated_by, start=1):
+        where = f"entity {entity.name}, dated_by"
+        if name not in current.field_names:
+            raise _schema_error(where, f"{current.name}.{name}", "a field")
+        field = current.field(name)
+        if step == len(entity.dated_by):
+            if field.type not in {FieldType.DATE, FieldType.TIMESTAMP}:
+                raise _schema_error(where, f"{current.name}.{name} of type {field.type}", "a date or timestamp")
+        elif field.references is None:
+            raise _schema_error(where, f"{current.name}.{name}", "a field that references an entity")
+        else:
+            current = schema.entities[field.references[0]]
+
+
 def _check_names(schema: NationalSchema) -> None:
     for entity in schema.entities.values():
+        _check_date_path(schema, entity)
         names = entity.field_names
         for column in (*entity.key, *(c for u in entity.unique for c in u)):
             if column not in names:

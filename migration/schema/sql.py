@@ -24,7 +24,7 @@ from migration.schema.model import Entity, Field, FieldType, NationalSchema, loa
 PARTITION_COLUMN = "division_code"
 NATIONAL_AREAS = frozenset({"event", "person", "location", "object"})
 SCHEMAS = ("reference", "staging", "national", "archive", "control")
-"""Schemas of the national database: code lists, loaded, published, replaced by a later publication, and records of all."""
+"""Schemas of the national database: code lists, loaded, published, replaced by a later publication, records of all."""
 
 _TYPES: dict[FieldType, TypeEngine[Any]] = {
     FieldType.TEXT: sa.Text(),
@@ -47,6 +47,12 @@ def sql_type(field: Field) -> TypeEngine[Any]:
     if field.type is FieldType.DECIMAL:
         return sa.Numeric(field.length or 18, field.scale or 0)
     return _TYPES[field.type]
+
+
+def sql_type_name(field: Field) -> str:
+    """Name of a field's type as PostgreSQL's `format_type` gives it: `timestamp with time zone`, `numeric(12,2)`."""
+    dialect: sa.Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+    return sql_type(field).compile(dialect).lower().replace(", ", ",")
 
 
 def length_check(entity: Entity) -> str | None:
