@@ -110,5 +110,5 @@ def _read_part(settings: Settings, path: Path, problems: Problems) -> Node | Non
     if entity is None or not isinstance(entity.value, str):
         problems.add(tree.origin, "no key entity", "the national entity that the file fills")
         return None
-    rest = {k: v for k, v in tree.keys().items() if k != "entity"}
+    rest = {k: v for k, v in tree.children().items() if k != "entity"}
     return Node({"entities": Node({entity.value: Node(rest, entity.origin)}, tree.origin)}, tree.origin)

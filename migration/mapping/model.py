@@ -7,11 +7,13 @@ lookups by name.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
 
 from migration.errors import ConfigError
+from migration.mapping.expressions import Condition, Expression
 
 
 class SourceKind(StrEnum):
@@ -68,6 +70,8 @@ class SourceTable:
     Attributes:
         name: table name; for files the name of the family of files.
         key: the system's own key columns, in order.
+        identity: the key columns that name the record where several rows are one (history rows); else the key.
+        surrogate: key columns that mean nothing: rows equal in all other columns are duplicates.
         primary: national entity whose source records equal the table's rows; None for lookups.
         columns: every column the extract must hold, no more and no fewer.
         ignored: columns not mapped, with the reason.
@@ -84,6 +88,8 @@ class SourceTable:
     columns: tuple[SourceColumn, ...]
     ignored: Mapping[str, str]
     role: TableRole = TableRole.RECORD
+    identity: tuple[str, ...] = ()
+    surrogate: tuple[str, ...] = ()
     files: str = ""
     sample_by: str | None = None
     changed_by: str | None = None
@@ -126,12 +132,153 @@ class SourceSystem:
         raise KeyError(f"{self.name}.{name}")
 
 
+class Policy(StrEnum):
+    """What happens to a value that cannot be used."""
+
+    QUARANTINE = "quarantine"
+    NULL = "null"
+    KEEP = "keep"
+    SUCCESSOR = "successor"
+
+
+@dataclass(frozen=True)
+class FieldMap:
+    """How one national field is made, and what happens where it cannot be.
+
+    Attributes:
+        on_error: for a value that does not parse, is too long, breaks the pattern or points nowhere.
+        on_unmapped: for a legacy code without a national one.
+        on_not_valid: for a code outside its period; KEEP and SUCCESSOR raise an issue and load the record.
+        is_required: quarantine the record where the value is absent.
+    """
+
+    name: str
+    expression: Expression
+    origin: Origin
+    on_error: Policy
+    on_unmapped: Policy
+    on_not_valid: Policy
+    is_required: bool
+    inherited: tuple[Origin, ...] = ()
+
+
+@dataclass(frozen=True)
+class Order:
+    """One column rows are ordered by."""
+
+    column: str
+    is_descending: bool = False
+
+
+@dataclass(frozen=True)
+class Join:
+    """Another table beside the record's own; never more than one row of it to a record.
+
+    Attributes:
+        on: their column and the value it must equal, in pairs.
+        pick: order by which one of several matching rows is taken; empty: more than one stops the run.
+        collect: columns whose values of all matching rows are joined by `separator` in the order of `pick`.
+    """
+
+    alias: str
+    system: str
+    table: str
+    on: tuple[tuple[str, Expression], ...]
+    pick: tuple[Order, ...] = ()
+    collect: tuple[str, ...] = ()
+    separator: str = " "
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A named decision on whole records: out of scope, or due for weeding.
+
+    Attributes:
+        confirmed_by: two people that confirmed a weeding rule; without them it only proposes (retention class DUE).
+        cap: most records a confirmed weeding rule may take.
+    """
+
+    name: str
+    condition: Condition
+    reason: str
+    origin: Origin
+    confirmed_by: tuple[str, ...] = ()
+    cap: int = 0
+
+
+@dataclass(frozen=True)
+class Split:
+    """One column that holds several values: one record to each."""
+
+    column: str
+    separator: str
+
+
+@dataclass(frozen=True)
+class Record:
+    """How the rows of one source table become rows of one national entity.
+
+    Attributes:
+        group: suffix of the source key where one row holds several such records.
+        present: columns of which at least one is filled where the group is there; empty: always.
+        merged_into: record id of the record these rows are part of; such a record has no fields.
+        pick: where the table's identity is less than its key: which of the rows is the record.
+        as_of: day by which codes are looked up.
+    """
+
+    name: str
+    entity: str
+    system: str
+    table: str
+    origin: Origin
+    fields: tuple[FieldMap, ...]
+    group: str = ""
+    present: tuple[str, ...] = ()
+    when: Condition | None = None
+    joins: tuple[Join, ...] = ()
+    pick: tuple[Order, ...] = ()
+    split: Split | None = None
+    merged_into: Expression | None = None
+    as_of: Expression | None = None
+    out_of_scope: tuple[Rule, ...] = ()
+    weed: tuple[Rule, ...] = ()
+    retention_class: Expression | None = None
+
+    def field(self, name: str) -> FieldMap | None:
+        """The map of the field `name`, or None."""
+        return next((f for f in self.fields if f.name == name), None)
+
+
+@dataclass(frozen=True)
+class CodeDecision:
+    """One line of a crosswalk: what a legacy value means nationally, and who says so."""
+
+    legacy_value: str
+    national_code: str
+    rationale: str
+    status: str
+    agreed_by: str
+    agreed_on: str
+    level: str
+    origin: Origin
+
+
+@dataclass(frozen=True)
+class Crosswalk:
+    """The decisions on one list of legacy codes, national first and the division's last word last."""
+
+    name: str
+    decisions: Mapping[str, CodeDecision]
+
+
 @dataclass(frozen=True)
 class Pack:
     """One division's effective pack: national, family and division files merged.
 
     Attributes:
         version: SHA-256 (hex) of the effective content and its code lists; `mapping_version` of every row.
+        as_at: day the legacy system was frozen or extracted: retention and impossible dates are judged by it.
+        is_draft: columns and codes may still be undecided; such a pack never runs a cutover.
         files: the files it was made from.
     """
 
@@ -139,8 +286,12 @@ class Pack:
     family: str
     title: str
     version: str
+    as_at: date
     systems: tuple[SourceSystem, ...]
+    records: tuple[Record, ...]
+    crosswalks: Mapping[str, Crosswalk]
     files: tuple[Path, ...]
+    is_draft: bool = False
 
     def system(self, name: str) -> SourceSystem:
         """The source system `name`.
@@ -153,3 +304,7 @@ class Pack:
                 return item
         known = ", ".join(s.name for s in self.systems)
         raise ConfigError(f"pack of division {self.division}", f"system {name}", f"one of {known}", "Correct the name.")
+
+    def records_of(self, system: str, table: str) -> tuple[Record, ...]:
+        """The records made from one source table."""
+        return tuple(r for r in self.records if (r.system, r.table) == (system, table))

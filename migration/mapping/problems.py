@@ -44,20 +44,14 @@ class Problems:
         """Note a name that is not among the valid ones, with the nearest of them."""
         self.add(origin, f"{kind} {name}", describe_names(name, valid))
 
-    def raise_all(self) -> None:
-        """Raise them all at once.
-
-        Raises:
-            ConfigError: there is at least one.
-        """
-        if not self.found:
-            return
+    def as_error(self) -> ConfigError:
+        """All of them as one error."""
         listed = sorted(self.found)
         lines = "\n  ".join(str(p) for p in listed[:MOST_LISTED])
         more = f"\n  and {len(listed) - MOST_LISTED} more" if len(listed) > MOST_LISTED else ""
         found = f"{len(listed)} problem{'s' if len(listed) > 1 else ''}\n  {lines}{more}\n"
         fix = "Correct each line named above; mappings/README.md lists every key."
-        raise ConfigError(f"pack {self.pack}", found, "none", fix)
+        return ConfigError(f"pack {self.pack}", found, "none", fix)
 
 
 def describe_names(name: str, valid: Iterable[str]) -> str:

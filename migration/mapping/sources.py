@@ -13,7 +13,8 @@ from migration.mapping.tree import Node
 
 SYSTEM_KEYS = frozenset({"kind", "location", "options", "marking", "max_connections", "pool", "tables", "title"})
 TABLE_KEYS = frozenset(
-    {"key", "primary", "columns", "ignore", "role", "files", "sample_by", "changed_by", "options", "title"}
+    {"key", "identity", "surrogate", "primary", "columns", "more_columns", "ignore", "role"}
+    | {"files", "sample_by", "changed_by", "options", "title"}
 )
 COLUMN_KEYS = frozenset({"start", "length", "options"})
 DEFAULT_MARKING = "OFFICIAL-SENSITIVE"
@@ -24,14 +25,14 @@ def build_systems(systems: Node | None, problems: Problems) -> tuple[SourceSyste
     """The source systems of a pack, in the order of its files."""
     if systems is None:
         return ()
-    return tuple(_build_system(name, node, problems) for name, node in systems.keys().items())
+    return tuple(_build_system(name, node, problems) for name, node in systems.children().items())
 
 
 def check_keys(node: Node, valid: frozenset[str], what: str, problems: Problems) -> None:
     """Note every key of a mapping that is not valid there."""
     if not node.is_mapping:
         problems.add(node.origin, f"{what} that is not a mapping", "keys " + ", ".join(sorted(valid)))
-    for key, value in node.keys().items():
+    for key, value in node.children().items():
         if key not in valid:
             problems.add_name(value.origin, f"key {key} in {what}, not", key, valid)
 
@@ -48,7 +49,7 @@ def read_names(node: Node | None) -> tuple[str, ...]:
 
 def read_options(node: Node | None) -> Mapping[str, object]:
     """A mapping of plain values."""
-    return MappingProxyType({} if node is None else {k: v.plain() for k, v in node.keys().items()})
+    return MappingProxyType({} if node is None else {k: v.plain() for k, v in node.children().items()})
 
 
 def _build_system(name: str, node: Node, problems: Problems) -> SourceSystem:
@@ -67,7 +68,7 @@ def _build_system(name: str, node: Node, problems: Problems) -> SourceSystem:
         marking=read_text(node.get("marking"), DEFAULT_MARKING),
         max_connections=_read_count(node.get("max_connections"), DEFAULT_CONNECTIONS, problems),
         pool=read_text(node.get("pool"), f"legacy_{name}"),
-        tables=tuple(_build_table(t, n, problems) for t, n in (tables.keys() if tables else {}).items()),
+        tables=tuple(_build_table(t, n, problems) for t, n in (tables.children() if tables else {}).items()),
     )
 
 
@@ -92,7 +93,10 @@ def _read_count(node: Node | None, default: int, problems: Problems) -> int:
 
 def _build_table(name: str, node: Node, problems: Problems) -> SourceTable:
     check_keys(node, TABLE_KEYS, f"table {name}", problems)
-    columns = _read_columns(name, node.get("columns"), problems)
+    columns = (
+        *_read_columns(name, node.get("columns"), problems),
+        *_read_columns(name, node.get("more_columns"), problems),
+    )
     known = [c.name for c in columns]
     ignored = _read_ignored(name, node.get("ignore"), known, problems)
     role = read_text(node.get("role"), TableRole.RECORD.value)
@@ -102,7 +106,8 @@ def _build_table(name: str, node: Node, problems: Problems) -> SourceTable:
     key = read_names(node.get("key"))
     sample_by = read_text(node.get("sample_by")) or None
     changed_by = read_text(node.get("changed_by")) or None
-    for column in (*key, *(c for c in (sample_by, changed_by) if c)):
+    identity, surrogate = read_names(node.get("identity")), read_names(node.get("surrogate"))
+    for column in (*key, *identity, *surrogate, *(c for c in (sample_by, changed_by) if c)):
         if column not in known:
             problems.add_name(node.origin, f"column of table {name}", column, known)
     if not columns:
@@ -116,6 +121,8 @@ def _build_table(name: str, node: Node, problems: Problems) -> SourceTable:
         columns=columns,
         ignored=ignored,
         role=TableRole(role),
+        identity=identity or key,
+        surrogate=surrogate,
         files=read_text(node.get("files")),
         sample_by=sample_by,
         changed_by=changed_by,
@@ -129,7 +136,7 @@ def _read_columns(table: str, node: Node | None, problems: Problems) -> tuple[So
     if not node.is_mapping:
         return tuple(SourceColumn(name) for name in read_names(node))
     columns = []
-    for name, value in node.keys().items():
+    for name, value in node.children().items():
         if value.value is not None:
             check_keys(value, COLUMN_KEYS, f"column {table}.{name}", problems)
         start, length = (_read_position(value.get(k), problems) for k in ("start", "length"))
@@ -143,7 +150,7 @@ def _read_position(node: Node | None, problems: Problems) -> int | None:
 
 def _read_ignored(table: str, node: Node | None, known: list[str], problems: Problems) -> Mapping[str, str]:
     ignored: dict[str, str] = {}
-    for column, reason in (node.keys() if node else {}).items():
+    for column, reason in (node.children() if node else {}).items():
         if column not in known:
             problems.add_name(reason.origin, f"ignored column of table {table}", column, known)
         if not isinstance(reason.value, str) or not reason.value.strip():

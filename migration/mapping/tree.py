@@ -13,6 +13,9 @@ import yaml
 
 from migration.mapping.model import Origin
 
+SOURCE_KEYS = frozenset({"from", "constant", "field", "coalesce", "concat", "when", "record_id"})
+"""Keys of an expression that say where its value comes from; each expression has exactly one."""
+
 Scalar = str | int | float | bool | None
 Report = Callable[[Origin, str, str], None]
 """Takes a problem: where, what was found, what was expected."""
@@ -31,7 +34,7 @@ class Node:
         """Whether it holds keys."""
         return isinstance(self.value, Mapping)
 
-    def keys(self) -> "Mapping[str, Node]":
+    def children(self) -> "Mapping[str, Node]":
         """Its keys; none where it is not a mapping."""
         return self.value if isinstance(self.value, Mapping) else {}
 
@@ -43,7 +46,7 @@ class Node:
 
     def get(self, key: str) -> "Node | None":
         """The value under `key`, or None."""
-        return self.keys().get(key)
+        return self.children().get(key)
 
     def plain(self) -> object:
         """The value without origins, as `yaml.safe_load` would give it."""
@@ -93,16 +96,33 @@ def _build_node(loader: yaml.SafeLoader, raw: yaml.Node, name: str, report: Repo
     return Node(value if isinstance(value, str | int | float | bool | None) else str(value), origin)
 
 
-def merge_nodes(base: Node, over: Node) -> Node:
-    """`over` laid on `base`: mappings key by key, anything else replaced; a null removes an inherited key."""
+def merge_nodes(base: Node, over: Node, *, is_expressions: bool = False) -> Node:
+    """`over` laid on `base`: mappings key by key, anything else replaced; a null removes an inherited key.
+
+    Args:
+        is_expressions: the values are field expressions: one that names another source of its value replaces the
+            inherited one whole, one that names none or the same changes only the keys it gives.
+    """
+    lineage = (*base.inherited, base.origin)
     if not (base.is_mapping and over.is_mapping):
-        return Node(over.value, over.origin, (*base.inherited, base.origin))
-    merged = dict(base.keys())
-    for key, value in over.keys().items():
+        return Node(over.value, over.origin, lineage)
+    merged = dict(base.children())
+    for key, value in over.children().items():
         if value.value is None:
             merged.pop(key, None)
-        elif key in merged:
-            merged[key] = merge_nodes(merged[key], value)
-        else:
+        elif key not in merged:
             merged[key] = value
-    return Node(merged, over.origin, (*base.inherited, base.origin))
+        elif is_expressions:
+            merged[key] = _merge_expression(merged[key], value)
+        else:
+            merged[key] = merge_nodes(merged[key], value, is_expressions=key == "fields")
+    return Node(merged, over.origin, lineage)
+
+
+def _merge_expression(base: Node, over: Node) -> Node:
+    if over.is_mapping and not base.is_mapping:
+        base = Node({"from": Node(base.value, base.origin)}, base.origin, base.inherited)
+    ours, theirs = ({k for k in n.children() if k in SOURCE_KEYS} for n in (over, base))
+    if ours and ours != theirs:
+        return Node(over.value, over.origin, (*base.inherited, base.origin))
+    return merge_nodes(base, over)
