@@ -7,15 +7,19 @@ protective marking in the footer. Refuses extensions: none can be downloaded whe
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-
-import duckdb
+from typing import TYPE_CHECKING
 
 from migration.settings import Settings
 
+if TYPE_CHECKING:
+    import duckdb
+
 
 @contextmanager
-def open_session(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
+def open_session(settings: Settings) -> Iterator["duckdb.DuckDBPyConnection"]:
     """An in-memory DuckDB session in UTC, bounded by `settings.memory_limit`, spilling under `settings.home`."""
+    import duckdb  # here, so that what only writes SQL stays cheap to import
+
     spill = settings.home / "spill"
     spill.mkdir(parents=True, exist_ok=True)
     connection = duckdb.connect(
@@ -47,7 +51,9 @@ def read_parquet_sql(path: Path) -> str:
     return f"read_parquet({sql_text(path)})"
 
 
-def copy_to_parquet(connection: duckdb.DuckDBPyConnection, query: str, path: Path, metadata: Mapping[str, str]) -> int:
+def copy_to_parquet(
+    connection: "duckdb.DuckDBPyConnection", query: str, path: Path, metadata: Mapping[str, str]
+) -> int:
     """Write a query's rows to one Parquet file (zstd) with `metadata` in its footer; returns the rows written."""
     pairs = ", ".join(f"{sql_text(k)}: {sql_text(v)}" for k, v in sorted(metadata.items()))
     footer = f", KV_METADATA {{{pairs}}}" if pairs else ""

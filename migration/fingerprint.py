@@ -7,8 +7,10 @@ rows encode to the same text (each value carries its length). Refuses nothing: e
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
-import duckdb
+if TYPE_CHECKING:
+    import duckdb
 
 VOLATILE_COLUMNS = frozenset({"run_id"})
 """Columns that say which run made a row, and so are left out of content hashes."""
@@ -41,7 +43,7 @@ def stable_columns(columns: Iterable[str]) -> list[str]:
     return sorted(c for c in columns if c not in VOLATILE_COLUMNS)
 
 
-def table_hash(connection: duckdb.DuckDBPyConnection, relation: str, columns: Iterable[str]) -> tuple[int, str]:
+def table_hash(connection: "duckdb.DuckDBPyConnection", relation: str, columns: Iterable[str]) -> tuple[int, str]:
     """Row count and order-independent content hash of a relation.
 
     Args:
