@@ -1,7 +1,7 @@
 """Whole Parquet files and Arrow tables into PostgreSQL tables, by ADBC's binary COPY (decision 0062).
 
-Enters: an engine, a table that exists, and rows whose columns are some of the table's. Leaves: the rows in the table,
-in one transaction with the deletion of those they replace. Must hold: bounded memory (one batch at a time); the rows the
+Enters: an engine, a table, and rows whose columns are some of the table's. Leaves: the rows in the table,
+in one transaction with the deletion of those they replace. Must hold: bounded memory (one batch at a time); rows the
 server took are counted and equal the source's. Refuses: columns the table has not, values its types cannot take; no
 message carries a value.
 """
@@ -20,6 +20,7 @@ from adbc_driver_manager import dbapi
 
 from migration.errors import ReconciliationError, SourceError
 from migration.fingerprint import quote
+from migration.load.failures import connection_lost, guard
 
 BATCH_ROWS = 65_536
 _ARROW_TYPES = {
@@ -48,7 +49,7 @@ def open_bulk(engine: sa.Engine) -> Iterator[dbapi.Connection]:
     try:
         connection = adbc_driver_postgresql.connect(uri)
     except adbc_driver_manager.Error:
-        raise _lost(engine, "no connection") from None
+        raise connection_lost(engine, "no connection") from None
     database = dbapi.Connection(connection, adbc_driver_manager.AdbcConnection(connection))
     try:
         yield database
@@ -148,26 +149,3 @@ def _cast(column: pa.Array, kind: pa.DataType) -> pa.Array:
     if kind == pa.json_():
         return pa.ExtensionArray.from_storage(kind, column.cast(pa.string()))
     return column.cast(kind)
-
-
-@contextmanager
-def guard(engine: sa.Engine, where: str) -> Iterator[None]:
-    """Turn the driver's errors into ours: its text can quote a row, so only its state code is kept."""
-    try:
-        yield
-    except adbc_driver_manager.Error as error:
-        state = error.sqlstate or ""
-        if state.startswith("22") or state in {"XX000", "08P01"}:
-            fix = "Find the rows with the conformance rules of the table and correct the mapping."
-            raise SourceError(
-                where, f"a value PostgreSQL refuses (state {state})", "values of its types", fix
-            ) from None
-        raise _lost(engine, f"the load broken off (state {state or 'none'})") from None
-    except pa.ArrowInvalid:
-        fix = "Write the column with its type of the national schema."
-        raise SourceError(where, "a value that does not fit its column's type", "values of its types", fix) from None
-
-
-def _lost(engine: sa.Engine, found: str) -> SourceError:
-    place = f"database {engine.url.database} at {engine.url.host or engine.url.query.get('host', 'local')}"
-    return SourceError(place, found, "a server that stays up", "Check the server, then run the stage again.")
