@@ -10,7 +10,7 @@ from migration.mapping.build import Builder, read_flag
 from migration.mapping.model import FieldMap, Join, Order, Origin, Policy, Record, Rule, SourceSystem, Split
 from migration.mapping.problems import Problems
 from migration.mapping.sources import check_keys, read_names, read_text
-from migration.mapping.tree import Node, merge_nodes
+from migration.mapping.tree import SOURCE_KEYS, Node, merge_nodes
 from migration.schema.model import Entity, Field, NationalSchema
 
 ENTITY_KEYS = frozenset({"fields", "records"})
@@ -112,8 +112,15 @@ def _build_fields(
         if name not in fields:
             frame.problems.add_name(node.origin, f"field {entity.name}.{name} of record {record}, not", name, fields)
             continue
+        if (own is None or own.get(name) is None) and not has_source(node):
+            continue  # the nation says how to read it, and this legacy system does not have it
         maps.append(_build_field(fields[name], node, builder))
     return tuple(maps)
+
+
+def has_source(node: Node) -> bool:
+    """Whether an expression says where its value comes from."""
+    return not node.is_mapping or any(key in SOURCE_KEYS for key in node.children())
 
 
 def entity_origin(node: Node | None) -> Origin:

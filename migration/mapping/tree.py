@@ -120,9 +120,14 @@ def merge_nodes(base: Node, over: Node, *, is_expressions: bool = False) -> Node
 
 
 def _merge_expression(base: Node, over: Node) -> Node:
-    if over.is_mapping and not base.is_mapping:
-        base = Node({"from": Node(base.value, base.origin)}, base.origin, base.inherited)
+    base, over = (_as_mapping(node) for node in (base, over))
     ours, theirs = ({k for k in n.children() if k in SOURCE_KEYS} for n in (over, base))
-    if ours and ours != theirs:
+    if ours and theirs and ours != theirs:
         return Node(over.value, over.origin, (*base.inherited, base.origin))
     return merge_nodes(base, over)
+
+
+def _as_mapping(node: Node) -> Node:
+    if node.is_mapping:
+        return node
+    return Node({"from": Node(node.value, node.origin)}, node.origin, node.inherited)
