@@ -29,7 +29,7 @@ help: ## This list
 demo: $(SET_UP) ## Build a synthetic estate, rehearse a division through Airflow, show what came out
 	@$(BIN)/migrate estate build --scale small
 	@$(BIN)/migrate gazetteer build
-	@$(BIN)/python -m migration.local_airflow rehearse $(DIVISION)
+	@$(BIN)/migrate airflow rehearse $(DIVISION)
 	@$(BIN)/migrate show $(DIVISION)
 
 test: $(SET_UP) ## All tests but the wide ones
@@ -42,7 +42,7 @@ lint: $(SET_UP) ## Formatting, style, types and YAML
 	@$(BIN)/yamllint --strict .
 
 up: $(SET_UP) ## Start Airflow for a person; prints its address and logins; Ctrl-C stops it
-	@$(BIN)/python -m migration.local_airflow up --port $(PORT)
+	@$(BIN)/migrate airflow up --port $(PORT)
 
 bench: $(BENCH_SET_UP) ## Run every benchmark, peers included
 	@for script in tests/benchmarks/bench_*.py; do echo "== $$script"; $(BENCH_BIN)/python "$$script"; done

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from migration.errors import MigrationError
 
-COMMANDS = ("run", "show", "status", "explain", "estate")
+COMMANDS = ("run", "show", "status", "explain", "estate", "airflow")
 """Modules of `migration.commands`, in the order the help lists them; each has `register(app)`."""
 
 app = typer.Typer(

@@ -25,6 +25,7 @@ class Settings(BaseSettings):
         security_marking: protective marking of what a run makes when its sources state none higher.
         gazetteer_release: compiled gazetteer release that runs locate against.
         threads: DuckDB threads; results do not depend on it.
+        signers: who may sign a cutover in Airflow: role, then user id to user name (JSON in `MIGRATION_SIGNERS`).
         memory_limit: DuckDB memory limit, in DuckDB's notation; larger work spills to `home/spill`.
     """
 
@@ -39,6 +40,7 @@ class Settings(BaseSettings):
     gazetteer_release: str = "synthetic-1"
     threads: int = 2
     memory_limit: str = "4GB"
+    signers: dict[str, dict[str, str]] = {}
 
     @property
     def lake(self) -> Path:

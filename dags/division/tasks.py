@@ -1,0 +1,123 @@
+"""The tasks of a division's DAG: each one call into `migration`, its errors put so that a log may hold them."""
+
+import functools
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+from airflow.sdk import Asset, task
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+from migration import orchestration
+from migration.errors import MigrationError, SourceError
+from migration.mapping.load import load_pack
+from migration.orchestration import RunKey
+from migration.records import Stage
+from migration.settings import get_settings
+
+OUTPUTS = {
+    Stage.EXTRACT: "raw",
+    Stage.MAP: "mapped",
+    Stage.GEOCODE: "located",
+    Stage.DEDUPE: "linked",
+    Stage.STAGE: "staging",
+    Stage.VALIDATE: "quality_results",
+    Stage.RECONCILE: "control_totals",
+    Stage.GATE: "run_report",
+}
+"""What each stage leaves, as the name of its asset."""
+NATIONAL = "national"
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def guarded(function: Callable[P, R]) -> Callable[P, R]:
+    """The function with its errors fit for a log: no values of records, and no retry where a retry cannot help.
+
+    A legacy system out of reach may answer later, and so may whatever an unexpected error met: both are tried again.
+    """
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        failure: Exception
+        try:
+            return function(*args, **kwargs)
+        except SourceError as error:
+            failure = AirflowException(str(error))
+        except MigrationError as error:
+            failure = AirflowFailException(str(error))
+        except Exception as error:
+            failure = AirflowException(orchestration.describe_bug(error))
+        raise failure
+
+    return call
+
+
+def output_asset(division: str, output: str) -> Asset:
+    """The asset that stands for one output of a division: a layer of the lake, the staging tables, the report."""
+    return Asset(name=f"division_{division.lower()}/{output}", uri=f"migration://{division}/{output}", group="division")
+
+
+@task
+@guarded
+def begin(division: str, dag_run: Any = None, params: Any = None) -> RunKey:
+    """Start the run that the trigger form asked for."""
+    return orchestration.begin_run(
+        division,
+        params,
+        trigger_id=dag_run.run_id,
+        triggered_at=dag_run.run_after,
+        triggered_by=dag_run.triggering_user_name or "airflow",
+    )
+
+
+@task
+@guarded
+def extract_table(run: RunKey, system: str, table: str) -> dict[str, object]:
+    """Extract one legacy table."""
+    return orchestration.extract_source_table(run, system, table)
+
+
+@task
+@guarded
+def finish_extract(run: RunKey, outlet_events: Any = None) -> dict[str, object]:
+    """Close the raw layer over every extracted table."""
+    outlet_events[output_asset(run["division"], OUTPUTS[Stage.EXTRACT])].extra = run
+    return orchestration.finish_extraction(run)
+
+
+@task
+@guarded
+def perform(run: RunKey, stage: str, outlet_events: Any = None) -> dict[str, object]:
+    """Run one stage."""
+    outlet_events[output_asset(run["division"], OUTPUTS[Stage(stage)])].extra = run
+    return orchestration.perform_stage(run, stage)
+
+
+@task
+@guarded
+def check_gate(run: RunKey) -> dict[str, object]:
+    """Fail on a red verdict: red cannot look green."""
+    return orchestration.require_passing_gate(run)
+
+
+@task.short_circuit
+@guarded
+def is_cutover(run: RunKey) -> bool:
+    """Go on to the signatures in a cutover only."""
+    return orchestration.is_cutover(run)
+
+
+@task
+@guarded
+def publish(run: RunKey, outlet_events: Any = None) -> dict[str, object]:
+    """Publish what both roles have approved; the sign-off table decides."""
+    outlet_events[output_asset(run["division"], NATIONAL)].extra = run
+    return orchestration.publish(run)
+
+
+@task
+@guarded
+def check_pack(division: str) -> str:
+    """Fail with every problem of a pack that could not be read."""
+    return load_pack(get_settings(), division).version

@@ -1,0 +1,159 @@
+"""One DAG per division with a mapping pack: from its legacy systems to the gate and, in a cutover, to publication.
+
+Enters: the packs under `MIGRATION_MAPPINGS`. Leaves: `division_<letter>`. Tasks hand over a run's key and counts, never
+rows; each is one call into `migration`. Parsing reads the packs and nothing else: stages are imported when they run. A
+pack with problems takes its own division's DAG away, not the others.
+"""
+
+from datetime import timedelta
+
+from airflow.sdk import DAG, Label, TaskGroup, get_parsing_context
+from division.documents import BROKEN_PACK_DOCUMENT, DAG_DOCUMENT, STAGE_DOCUMENTS, TASK_DOCUMENTS
+from division.form import PARAMS
+from division.sign_off import SignOffOperator
+from division.tasks import (
+    NATIONAL,
+    OUTPUTS,
+    begin,
+    check_gate,
+    check_pack,
+    extract_table,
+    finish_extract,
+    is_cutover,
+    output_asset,
+    perform,
+    publish,
+)
+
+from migration.errors import ConfigError
+from migration.mapping.load import list_divisions, load_pack
+from migration.mapping.model import Pack
+from migration.pools import MATCHING, NATIONAL_DATABASE
+from migration.records import Stage
+from migration.settings import get_settings
+
+DEFAULT_ARGS = {
+    "owner": "migration",
+    "retries": 2,
+    "retry_delay": timedelta(seconds=20),
+    "retry_exponential_backoff": True,
+    "max_retry_delay": timedelta(minutes=10),
+}
+STAGE_POOLS = {
+    Stage.DEDUPE: MATCHING,
+    Stage.STAGE: NATIONAL_DATABASE,
+    Stage.VALIDATE: NATIONAL_DATABASE,
+    Stage.RECONCILE: NATIONAL_DATABASE,
+    Stage.GATE: NATIONAL_DATABASE,
+}
+
+
+def name_dag(division: str) -> str:
+    """Id of a division's DAG."""
+    return f"division_{division.lower()}"
+
+
+def build_dag(division: str, pack: Pack) -> DAG:
+    """The DAG of a division."""
+    systems = ", ".join(f"{s.name} ({len(s.tables)} tables)" for s in pack.systems)
+    document = DAG_DOCUMENT.format(
+        title=pack.title, family=pack.family, systems=systems, version=pack.version[:12], division=division
+    )
+    with DAG(
+        name_dag(division),
+        dag_display_name=f"Division {division}: {pack.title}",
+        doc_md=document,
+        schedule=None,
+        max_active_runs=1,
+        params=PARAMS,
+        default_args=DEFAULT_ARGS,
+        tags={"division", f"family {pack.family}"},
+    ) as dag:
+        run = begin.override(doc_md=TASK_DOCUMENTS["begin"])(division)
+        last = extract_group(pack, run)
+        for stage in Stage:
+            if stage is not Stage.EXTRACT:
+                last = stage_group(stage, division, run, last)
+        cutover_group(division, run, last)
+    return dag
+
+
+def extract_group(pack: Pack, run):
+    """One mapped task per legacy system, a table each, in the system's pool; then the layer is closed."""
+    with TaskGroup(Stage.EXTRACT.value, tooltip=STAGE_DOCUMENTS[Stage.EXTRACT]):
+        tables = [
+            extract_table.override(
+                task_id=f"read_{system.name}",
+                pool=system.pool,
+                map_index_template="{{ task.op_kwargs['table'] }}",
+                doc_md=STAGE_DOCUMENTS[Stage.EXTRACT],
+            )
+            .partial(run=run, system=system.name)
+            .expand(table=[table.name for table in system.tables])
+            for system in pack.systems
+        ]
+        finish = finish_extract.override(
+            task_id="finish",
+            doc_md=TASK_DOCUMENTS["finish"],
+            outlets=[output_asset(pack.division, OUTPUTS[Stage.EXTRACT])],
+        )(run)
+        tables >> finish
+    return finish
+
+
+def stage_group(stage: Stage, division: str, run, last):
+    """One stage after the last; the gate's group also fails on a red verdict."""
+    with TaskGroup(stage.value, tooltip=STAGE_DOCUMENTS[stage]):
+        done = perform.override(
+            task_id="run",
+            pool=STAGE_POOLS.get(stage, "default_pool"),
+            doc_md=STAGE_DOCUMENTS[stage],
+            outlets=[output_asset(division, OUTPUTS[stage])],
+        )(run, stage.value)
+        last >> done
+        if stage is Stage.GATE:
+            verdict = check_gate.override(pool=NATIONAL_DATABASE, doc_md=TASK_DOCUMENTS["check_gate"])(run)
+            done >> verdict
+            return verdict
+    return done
+
+
+def cutover_group(division: str, run, last):
+    """In a cutover: the data owner, then the rollout lead, then publication. A rehearsal skips all three."""
+    decides = is_cutover.override(doc_md=TASK_DOCUMENTS["is_cutover"])(run)
+    with TaskGroup("cutover", tooltip="Two people decide; what both approved is published."):
+        signers = [
+            SignOffOperator(task_id=role, run=run, role=role, doc_md=TASK_DOCUMENTS[role])
+            for role in ("data_owner", "rollout_lead")
+        ]
+        published = publish.override(
+            pool=NATIONAL_DATABASE,
+            doc_md=TASK_DOCUMENTS["publish"],
+            outlets=[output_asset(division, NATIONAL)],
+        )(run)
+    last >> decides >> Label("cutover") >> signers[0] >> signers[1] >> published
+
+
+def build_broken_dag(division: str, problem: ConfigError) -> DAG:
+    """What stands for a division whose pack has problems: a DAG that says so and fails with them."""
+    document = BROKEN_PACK_DOCUMENT.format(problem=problem)
+    with DAG(
+        name_dag(division), doc_md=document, schedule=None, default_args=DEFAULT_ARGS, tags={"broken pack"}
+    ) as dag:
+        check_pack.override(doc_md=TASK_DOCUMENTS["check_pack"])(division)
+    return dag
+
+
+def build_dags() -> None:
+    """Every division's DAG, or in a task's process only the one it belongs to."""
+    settings = get_settings()
+    wanted = get_parsing_context().dag_id
+    for division in list_divisions(settings):
+        if wanted in (None, name_dag(division)):
+            try:
+                build_dag(division, load_pack(settings, division))
+            except ConfigError as problem:
+                build_broken_dag(division, problem)
+
+
+build_dags()

@@ -1,0 +1,282 @@
+"""A division's run as an orchestrator drives it: one function per task, no orchestrator needed.
+
+Enters: a run's key (division and run id) and what a task was told. Leaves: small dictionaries of names, counts and
+hashes, fit to hand from task to task and to show on a screen. Must hold: each function can be called again after a
+failure; the evidence a person was shown is the evidence that a decision is recorded for. Refuses: a pinned pack that
+is no longer the pack; going past a red gate; asking for a signature where nobody may sign; a decision on evidence that
+has changed.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from traceback import extract_tb
+from typing import TYPE_CHECKING
+
+from migration.errors import ConfigError, CutoverError
+from migration.records import Phase, RunContext, Stage, StageResult, new_run_id
+from migration.settings import get_settings
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+RunKey = dict[str, str]
+"""A run between tasks: `division` and `run_id`."""
+APPROVE, REFUSE = "Approve", "Refuse"
+"""What a signer can answer; `DECISIONS` says how the sign-off table calls it."""
+DECISIONS = {APPROVE: "APPROVE", REFUSE: "REFUSE"}
+
+
+@dataclass(frozen=True)
+class SignOffRequest:
+    """What a signer is shown, and who may answer: `signers` maps user ids to names."""
+
+    subject: str
+    body: str
+    evidence_hash: str
+    signers: Mapping[str, str]
+
+
+def name_run(trigger_id: str, triggered_at: datetime) -> str:
+    """Run id of a triggered run: sorts by time, differs for triggers of one second, stays the same on a retry."""
+    suffix = hashlib.sha256(trigger_id.encode()).hexdigest()[:6]
+    return f"{new_run_id(triggered_at.astimezone(UTC))}-{suffix}"
+
+
+def begin_run(
+    division: str, params: Mapping[str, object], *, trigger_id: str, triggered_at: datetime, triggered_by: str
+) -> RunKey:
+    """Start the run that a trigger asked for, or find it again on a retry.
+
+    Args:
+        params: the trigger form: `phase`, `sample_percent`, `pack_version` (empty: any), `reason`.
+
+    Raises:
+        ConfigError: the request is refused (`runs.start_run`), the pack has problems or is not the pinned one.
+    """
+    from migration.mapping.load import load_pack
+    from migration.runs import start_run
+
+    settings = get_settings()
+    _check_pin(division, load_pack(settings, division).version, str(params.get("pack_version") or ""))
+    context = start_run(
+        settings,
+        division,
+        phase=Phase(str(params["phase"])),
+        reason=str(params["reason"]),
+        started_by=triggered_by,
+        sample_percent=int(str(params["sample_percent"])),
+        run_id=name_run(trigger_id, triggered_at),
+    )
+    return {"division": division, "run_id": context.run_id}
+
+
+def _check_pin(division: str, version: str, pinned: str) -> None:
+    if not version.startswith(pinned):
+        fix = "Trigger again without the pin, or check out the mappings of that version."
+        where = f"pack of division {division}"
+        raise ConfigError(where, f"version {version[:12]}", f"the pinned version {pinned[:12]}", fix)
+
+
+def open_run(run: RunKey) -> RunContext:
+    """Context of a run that `begin_run` started."""
+    from migration.runs import read_run
+
+    return read_run(get_settings(), run["division"], run["run_id"])
+
+
+def extract_source_table(run: RunKey, system: str, table: str) -> dict[str, object]:
+    """Extract one legacy table; returns its counts."""
+    from migration.extract.stage import extract_table
+
+    return summarise(extract_table(open_run(run), system, table))
+
+
+def finish_extraction(run: RunKey) -> dict[str, object]:
+    """Close the raw layer over every extracted table."""
+    from migration.extract.stage import finish_extract
+    from migration.runs import record_timing
+
+    context = open_run(run)
+    result = finish_extract(context)
+    record_timing(context, result)
+    return summarise(result)
+
+
+def perform_stage(run: RunKey, stage: str) -> dict[str, object]:
+    """Run one stage, or skip it where nothing it depends on changed."""
+    from migration.runner import run_stage
+
+    return summarise(run_stage(open_run(run), Stage(stage)))
+
+
+def summarise(result: StageResult) -> dict[str, object]:
+    """What a stage did, small enough to hand on: status, rows, counts and the content hash of each table."""
+    return {
+        "stage": result.stage.value,
+        "status": result.status.value,
+        "seconds": round(result.seconds, 3),
+        "rows": {t.name: t.rows for t in result.tables},
+        "content_hashes": {t.name: t.content_hash for t in result.tables},
+        "counts": dict(result.counts),
+        "outputs": [str(path) for path in result.outputs],
+    }
+
+
+def require_passing_gate(run: RunKey) -> dict[str, object]:
+    """The gate's verdict and evidence hash.
+
+    Raises:
+        CutoverError: the verdict is red, or the gate was not evaluated.
+    """
+    from migration.runner import national_engine
+
+    context = open_run(run)
+    with national_engine(context) as engine:
+        gate = _read_gate(context, engine)
+    reds = sorted(criterion for criterion, verdict in gate.criteria.items() if verdict == "RED")
+    if gate.verdict == "RED":
+        fix = f"Read the report ({context.report_folder}), repair and run again."
+        raise CutoverError(f"gate of run {context.run_id}", f"RED ({', '.join(reds)})", "GREEN or AMBER", fix)
+    return {"verdict": gate.verdict, "evidence_hash": gate.evidence_hash, "report": str(context.report_folder)}
+
+
+@dataclass(frozen=True)
+class _Gate:
+    criteria: dict[str, str]
+    evidence_hash: str
+
+    @property
+    def verdict(self) -> str:
+        """Worst verdict of all criteria."""
+        return max(self.criteria.values(), key=("GREEN", "AMBER", "RED").index)
+
+
+def _read_gate(context: RunContext, engine: "Engine") -> _Gate:
+    import sqlalchemy as sa
+
+    from migration.schema.sql import table_of
+
+    gate = table_of("gate")
+    query = sa.select(gate.c.criterion_id, gate.c.verdict, gate.c.evidence_hash).where(
+        gate.c.run_id == context.run_id, gate.c.division_code == context.division
+    )
+    with engine.connect() as connection:
+        rows = connection.execute(query).all()
+    if not rows:
+        fix = f"Run the stage gate: `migrate gate {context.division} --run-id {context.run_id}`."
+        raise CutoverError(f"gate of run {context.run_id}", "no verdict", "an evaluated gate", fix)
+    return _Gate({r.criterion_id: r.verdict for r in rows}, rows[0].evidence_hash)
+
+
+def is_cutover(run: RunKey) -> bool:
+    """Whether the run can be signed and published: a rehearsal ends at its gate."""
+    return open_run(run).phase is Phase.CUTOVER
+
+
+def find_signers(role: str) -> dict[str, str]:
+    """User ids and names of the people that may sign in a role.
+
+    Raises:
+        ConfigError: nobody may: a question that anybody could answer is not asked.
+    """
+    signers = get_settings().signers.get(role, {})
+    if not signers:
+        fix = 'Set MIGRATION_SIGNERS to {"data_owner": {"<user id>": "<user name>"}, "rollout_lead": {...}}.'
+        raise ConfigError("MIGRATION_SIGNERS", f"nobody in the role {role}", "at least one user", fix)
+    return signers
+
+
+def describe_sign_off(run: RunKey, role: str) -> SignOffRequest:
+    """What the signer of a role is asked: verdict, dispositions, report and evidence hash; no personal values.
+
+    Raises:
+        ConfigError: nobody may sign in that role.
+        CutoverError: the gate was not evaluated.
+    """
+    from migration.runner import national_engine
+
+    signers = find_signers(role)
+    context = open_run(run)
+    with national_engine(context) as engine:
+        gate = _read_gate(context, engine)
+        totals = _read_dispositions(context, engine)
+    open_items = [f"{verdict}: {name}" for name, verdict in sorted(gate.criteria.items()) if verdict != "GREEN"]
+    title = role.replace("_", " ")
+    lines = [
+        f"**{context.settings.security_marking}**",
+        f"Division {context.division}, run `{context.run_id}`",
+        f"Gate: **{gate.verdict}**" + "".join(f"\n- {line}" for line in open_items),
+        "| disposition | source records |\n|---|---:|\n" + "\n".join(f"| {k} | {v:,} |" for k, v in totals.items()),
+        f"Report: `{context.report_folder / 'report.html'}`",
+        f"Evidence: `{gate.evidence_hash}`",
+        "Your decision is recorded with your name for exactly this evidence. A refusal ends the run.",
+    ]
+    subject = f"Division {context.division}: {title} decides on the cutover ({gate.verdict})"
+    return SignOffRequest(subject, "\n\n".join(lines), gate.evidence_hash, signers)
+
+
+def _read_dispositions(context: RunContext, engine: "Engine") -> dict[str, int]:
+    import sqlalchemy as sa
+
+    from migration.schema.sql import table_of
+
+    ledger = table_of("disposition")
+    query = (
+        sa.select(ledger.c.outcome, sa.func.count())
+        .where(ledger.c.run_id == context.run_id, ledger.c.division_code == context.division)
+        .group_by(ledger.c.outcome)
+        .order_by(ledger.c.outcome)
+    )
+    with engine.connect() as connection:
+        totals = {str(outcome): int(rows) for outcome, rows in connection.execute(query)}
+    return {**totals, "extracted": sum(totals.values())}
+
+
+def record_decision(run: RunKey, role: str, person: str, answer: str, reason: str, evidence_hash: str) -> RunKey:
+    """Record a signer's answer for the evidence it was given on.
+
+    Raises:
+        CutoverError: the evidence changed since the signer was asked, the person has signed in another role, or the
+            answer is a refusal; a refusal is recorded before it is raised.
+    """
+    from migration.cutover.signoff import record_sign_off
+    from migration.runner import national_engine
+
+    context = open_run(run)
+    where = f"sign-off of run {context.run_id} as {role}"
+    with national_engine(context) as engine:
+        if _read_gate(context, engine).evidence_hash != evidence_hash:
+            fix = "Trigger the cutover again: what was signed is not what would be published."
+            raise CutoverError(where, "evidence that changed after it was shown", "the evidence shown", fix)
+        record_sign_off(engine, context, role, person, DECISIONS[answer], reason)
+    if answer != APPROVE:
+        fix = "Repair what the signer names in control.sign_off, then start a new cutover."
+        raise CutoverError(where, "a refusal", "an approval", fix)
+    return run
+
+
+def publish(run: RunKey) -> dict[str, object]:
+    """Publish a run that both roles have approved, in the name of who started it; the sign-off table decides.
+
+    Raises:
+        CutoverError: the table does not permit it, whatever the tasks before this one say.
+    """
+    from migration.load.publish import publish_run
+    from migration.runner import national_engine
+    from migration.runs import find_run
+
+    context = open_run(run)
+    record = find_run(context.settings, context.division, context.run_id)
+    with national_engine(context) as engine:
+        result = publish_run(context, engine, record.started_by if record else "")
+    return {"run_id": context.run_id, "rows": result.rows, "content_hash": result.hash_after}
+
+
+def describe_bug(error: BaseException) -> str:
+    """An unexpected error without its message, which may hold values of records: its type and where it was raised."""
+    frames = extract_tb(error.__traceback__)[-12:]
+    lines = [f"  {f.filename.rsplit('site-packages/', 1)[-1]}:{f.lineno} {f.name}" for f in frames]
+    title = f"unexpected {type(error).__name__}; its message is withheld, as it may hold values of records. Raised in"
+    return "\n".join([title, *lines])
