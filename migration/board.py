@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from migration.mapping.load import list_divisions
 from migration.records import Stage
 from migration.runs import RunRecord, list_runs, read_timings
 from migration.schema.model import load_schema
@@ -63,7 +64,7 @@ def _status(
     return DivisionStatus(
         division=division,
         name=name,
-        has_pack=(settings.mappings / "divisions" / division.lower()).is_dir(),
+        has_pack=division in list_divisions(settings),
         runs=len(runs),
         last_run=last,
         last_stage=finished[-1] if finished else "",

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from migration.errors import ConfigError
 from migration.layers import write_json
+from migration.mapping.load import list_divisions
 from migration.records import Phase, RunContext, StageResult, new_run_id
 from migration.settings import Settings
 
@@ -67,7 +68,7 @@ def start_run(
 
 
 def _check_request(settings: Settings, division: str, phase: Phase, sample_percent: int, reason: str) -> None:
-    packs = sorted(p.name.upper() for p in (settings.mappings / "divisions").glob("*") if p.is_dir())
+    packs = list_divisions(settings)
     where = f"run of division {division}"
     if division not in packs:
         raise ConfigError(

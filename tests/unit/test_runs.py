@@ -12,7 +12,9 @@ from migration.settings import Settings
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    (tmp_path / "mappings" / "divisions" / "x").mkdir(parents=True)
+    division = tmp_path / "mappings" / "divisions" / "X"
+    division.mkdir(parents=True)
+    (division / "division.yml").touch()
     return Settings(home=tmp_path / "home", mappings=tmp_path / "mappings")
 
 
