@@ -1,0 +1,192 @@
+"""Connections to legacy databases: read-only, in one consistent snapshot, with clear errors.
+
+Enters: the URL of a legacy system. Leaves: a `Session` that holds one snapshot open for every table read through it.
+Must hold: nothing is ever written to a legacy system. Refuses: a database that cannot be reached, and a file of SQLite
+that is not there (its driver would make an empty one).
+"""
+
+import hashlib
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine as SqlEngine
+from sqlalchemy import create_engine
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from migration.errors import ConfigError, SourceError
+from migration.extract.engines import Engine, find_engine
+from migration.mapping.model import SourceSystem
+
+CONNECT_SECONDS = 20
+
+
+@dataclass(frozen=True)
+class Session:
+    """One open, read-only snapshot of a legacy database. `driver` is the connection of its own Python driver."""
+
+    where: str
+    engine: Engine
+    alchemy: SqlEngine
+    driver: Any
+    snapshot: str
+    clock: str
+
+    def fetch_one(self, sql: str) -> tuple[Any, ...]:
+        """The single row of a query in the snapshot."""
+        if self.engine.name == "sqlite":
+            self.driver.text_factory = decode_leniently
+        with closing(self.driver.cursor()) as cursor:
+            cursor.execute(sql)
+            return tuple(cursor.fetchone())
+
+
+@contextmanager
+def open_session(system: SourceSystem, location: str) -> Iterator[Session]:
+    """A session on a legacy system, closed with its snapshot at the end of the block.
+
+    Raises:
+        ConfigError: the URL is not one, or its driver is not installed.
+        SourceError: the database cannot be reached.
+    """
+    where = f"legacy system {system.name}"
+    url = _read_url(system, location)
+    engine = find_engine(where, url.get_backend_name())
+    alchemy = _create_engine(system, url)
+    try:
+        raw = alchemy.raw_connection()
+        driver = raw.driver_connection
+    except (SQLAlchemyError, OSError, driver_error(alchemy)) as failure:
+        raise unreachable(system, failure) from failure
+    try:
+        yield _start(system, engine, alchemy, driver)
+    finally:
+        raw.invalidate()
+        alchemy.dispose()
+
+
+def unreachable(system: SourceSystem, failure: BaseException) -> SourceError:
+    """The error for a database that does not answer; says nothing of the URL, which may hold a password."""
+    return SourceError(
+        f"legacy system {system.name}",
+        f"no answer from its database ({type(failure).__name__})",
+        "a reachable, readable database",
+        f"Check that it runs and that {system.location_setting} is right, then run again: finished tables are kept.",
+    )
+
+
+def _read_url(system: SourceSystem, location: str) -> URL:
+    try:
+        return make_url(location)
+    except ArgumentError as failure:
+        where = f"legacy system {system.name}, {system.location_setting}"
+        fix = "Write it as postgresql+psycopg://user:password@host/database."
+        raise ConfigError(where, "something that is not a URL", "a SQLAlchemy URL", fix) from failure
+
+
+def _create_engine(system: SourceSystem, url: URL) -> SqlEngine:
+    backend = url.get_backend_name()
+    if backend == "sqlite":
+        path = Path(url.database or "")
+        if not path.is_file():
+            fix = f"Put the database there, or correct {system.location_setting}."
+            raise SourceError(f"legacy system {system.name}", f"no file {path}", "a SQLite database", fix)
+        return create_engine("sqlite://", creator=lambda: _open_sqlite(path), poolclass=NullPool)
+    try:
+        return create_engine(_with_driver(url), poolclass=NullPool, connect_args=_connect_arguments(backend))
+    except (NoSuchModuleError, ImportError) as failure:
+        extra = {"oracle": "oracle", "mssql": "sqlserver"}.get(backend, backend)
+        fix = f"Install the extra `{extra}` of this project."
+        raise ConfigError(f"legacy system {system.name}", "no driver for its database", "one", fix) from failure
+
+
+def _with_driver(url: URL) -> URL:
+    """The URL with the driver this project installs, where it names none."""
+    drivers = {"postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql"}
+    return url.set(drivername=drivers.get(url.drivername, url.drivername))
+
+
+def _connect_arguments(backend: str) -> dict[str, object]:
+    if backend == "postgresql":
+        return {"connect_timeout": CONNECT_SECONDS, "autocommit": True, "application_name": "migration extract"}
+    if backend in ("mysql", "mariadb"):
+        return {"connect_timeout": CONNECT_SECONDS, "charset": "utf8mb4", "conv": _mysql_conversions()}
+    return {}
+
+
+def _mysql_conversions() -> dict[Any, Any]:
+    """The driver's conversions without those of dates, so that they arrive as the text they are stored as."""
+    from pymysql import converters
+    from pymysql.constants import FIELD_TYPE
+
+    kept = dict(converters.conversions)
+    for kind in (FIELD_TYPE.DATE, FIELD_TYPE.DATETIME, FIELD_TYPE.TIMESTAMP, FIELD_TYPE.TIME):
+        kept.pop(kind, None)
+    return kept
+
+
+class _Sum:
+    """SQLite aggregate: the exact sum, where SQLite's own overflows or turns to floating point."""
+
+    def __init__(self) -> None:
+        self.total: int | Decimal | None = None
+
+    def step(self, value: int | str | None) -> None:
+        if value is not None:
+            self.total = (self.total or 0) + (Decimal(value) if isinstance(value, str) else value)
+
+    def finalize(self) -> str | None:
+        return None if self.total is None else str(self.total)
+
+
+def _row_number(text: str | bytes | None) -> int | None:
+    if text is None:
+        return None
+    content = text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
+    return int(hashlib.md5(content, usedforsecurity=False).hexdigest()[:15], 16)
+
+
+def decode_leniently(content: bytes) -> str:
+    """Text of SQLite, bytes that are not UTF-8 kept as lone surrogates."""
+    return content.decode("utf-8", "surrogateescape")
+
+
+def _open_sqlite(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
+    )
+    connection.create_function("migration_row_number", 1, _row_number, deterministic=True)
+    connection.create_aggregate("migration_sum", 1, _Sum)  # type: ignore[arg-type]
+    return connection
+
+
+def _start(system: SourceSystem, engine: Engine, alchemy: SqlEngine, driver: Any) -> Session:
+    """The session, its snapshot begun."""
+    try:
+        with closing(driver.cursor()) as cursor:
+            for statement in engine.begin:
+                cursor.execute(statement)
+        snapshot, clock = (_single(driver, sql) for sql in (engine.snapshot, engine.clock))
+    except driver_error(alchemy) as failure:
+        raise unreachable(system, failure) from failure
+    return Session(f"legacy system {system.name}", engine, alchemy, driver, snapshot, clock)
+
+
+def driver_error(alchemy: SqlEngine) -> type[Exception]:
+    """The root of the errors that the engine's driver raises."""
+    module = alchemy.dialect.dbapi
+    error: type[Exception] = module.Error if module is not None else SQLAlchemyError
+    return error
+
+
+def _single(driver: Any, sql: str) -> str:
+    with closing(driver.cursor()) as cursor:
+        cursor.execute(sql)
+        row = cursor.fetchone()
+    return str(row[0]) if row else ""

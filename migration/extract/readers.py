@@ -1,0 +1,32 @@
+"""The reader for each kind of legacy source.
+
+Enters: a `TableSource`. Leaves: an open `TableReader`. Refuses nothing itself: a reader says what is wrong on opening.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from migration.extract.connections import Session, open_session
+from migration.extract.database import DatabaseReader
+from migration.extract.delimited import DelimitedReader
+from migration.extract.reader import TableReader
+from migration.extract.sources import TableSource
+from migration.mapping.model import SourceKind
+
+FILE_READERS = {SourceKind.DELIMITED: DelimitedReader}
+
+
+@contextmanager
+def open_reader(source: TableSource, session: Session | None = None) -> Iterator[TableReader]:
+    """A reader of the table; a database's is in `session`'s snapshot, or in one of its own.
+
+    Raises:
+        SourceError: the source is missing, unreachable or not shaped as its pack says.
+    """
+    if source.system.kind is not SourceKind.DATABASE:
+        yield FILE_READERS[source.system.kind](source)
+    elif session is not None:
+        yield DatabaseReader(source, session)
+    else:
+        with open_session(source.system, source.location) as own:
+            yield DatabaseReader(source, own)

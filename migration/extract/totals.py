@@ -1,0 +1,227 @@
+"""Control totals of a table, the same on a legacy system and on the lake's Parquet.
+
+Enters: a relation, its columns with their kinds, and a dialect that says how an engine writes each kind as text.
+Leaves: `ControlTotals` (rows; per column non-null, smallest, largest, sum; one fingerprint of all rows). Must hold: the
+totals do not depend on row order; two engines holding equal values give equal totals. The fingerprint sums, over all
+rows, 60 bits of the MD5 of the row's canonical text, so a value moved from one row to another changes it.
+Refuses: letting a personal value out: facts and messages carry hashes of texts and dates, never the values.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+import pyarrow as pa
+
+from migration.errors import ReconciliationError
+from migration.fingerprint import quote
+
+
+class ColumnKind(StrEnum):
+    """Kinds of value, as far as control totals tell them apart."""
+
+    INTEGER = "integer"
+    DECIMAL = "decimal"
+    DOUBLE = "double"
+    BOOLEAN = "boolean"
+    TEXT = "text"
+    BINARY = "binary"
+    DATE = "date"
+    TIMESTAMP = "timestamp"
+    INSTANT = "instant"
+
+
+SUMMED = frozenset({ColumnKind.INTEGER, ColumnKind.DECIMAL})
+ORDERED = frozenset(set(ColumnKind) - {ColumnKind.BOOLEAN})
+HIDDEN = frozenset({ColumnKind.TEXT, ColumnKind.BINARY, ColumnKind.DATE, ColumnKind.TIMESTAMP, ColumnKind.INSTANT})
+
+
+@dataclass(frozen=True)
+class TotalsDialect:
+    """How one engine writes what control totals need, as SQL templates.
+
+    Attributes:
+        image: canonical text of a value by kind; `{c}` is the column.
+        ordered: expression whose MIN and MAX follow the order of values (texts: of their bytes); default `{c}`.
+        byte_length: length in UTF-8 bytes of the text `{t}`.
+        concat: function that joins texts, none of them NULL.
+        row_number: number from the first 15 hex digits of the MD5 of the text `{t}`.
+        exact_sum: exact sum of `{x}`, as text.
+        modulo: remainder of `{x}` by `{n}`.
+    """
+
+    image: Mapping[ColumnKind, str]
+    ordered: Mapping[ColumnKind, str]
+    byte_length: str
+    concat: Callable[[list[str]], str]
+    row_number: str
+    exact_sum: str
+    modulo: str = "({x} % {n})"
+    quote: Callable[[str], str] = quote
+
+    def image_of(self, column: str, kind: ColumnKind) -> str:
+        """Canonical text of a column's values."""
+        return self.image[kind].format(c=self.quote(column))
+
+
+def join_with_bars(parts: list[str]) -> str:
+    """Texts joined by the standard operator."""
+    return " || ".join(parts)
+
+
+DUCKDB = TotalsDialect(
+    image={
+        ColumnKind.INTEGER: "{c}::VARCHAR",
+        ColumnKind.DECIMAL: "{c}::VARCHAR",
+        ColumnKind.DOUBLE: "{c}::VARCHAR",
+        ColumnKind.BOOLEAN: "CASE WHEN {c} THEN '1' ELSE '0' END",
+        ColumnKind.TEXT: "{c}",
+        ColumnKind.BINARY: "hex({c})",
+        ColumnKind.DATE: "strftime({c}, '%Y-%m-%d')",
+        ColumnKind.TIMESTAMP: "strftime({c}, '%Y-%m-%d %H:%M:%S.%f')",
+        ColumnKind.INSTANT: "strftime({c} AT TIME ZONE 'UTC', '%Y-%m-%d %H:%M:%S.%f')",
+    },
+    ordered={ColumnKind.BINARY: "hex({c})"},
+    byte_length="strlen({t})",
+    concat=join_with_bars,
+    row_number="('0x' || substr(md5({t}), 1, 15))::BIGINT",
+    exact_sum="sum({x}::DECIMAL(38, {scale}))::VARCHAR",
+)
+
+
+@dataclass(frozen=True)
+class ColumnTotals:
+    """Totals of one column. Texts, bytes and dates keep a hash of their smallest and largest value."""
+
+    name: str
+    non_null: int
+    minimum: str | None
+    maximum: str | None
+    sum: str | None
+
+
+@dataclass(frozen=True)
+class ControlTotals:
+    """Totals of one table. `fingerprint` covers every value of every row except floating point numbers."""
+
+    rows: int
+    fingerprint: str
+    columns: tuple[ColumnTotals, ...]
+
+    def facts(self) -> dict[str, object]:
+        """The totals as the manifest keeps them."""
+        columns = {
+            c.name: {"non_null": c.non_null, "min": c.minimum, "max": c.maximum, "sum": c.sum} for c in self.columns
+        }
+        return {"rows": self.rows, "fingerprint": self.fingerprint, "columns": columns}
+
+
+def column_kinds(schema: pa.Schema) -> dict[str, ColumnKind]:
+    """Kind of each column of an Arrow schema, in its order."""
+    return {field.name: _kind_of(field.type) for field in schema}
+
+
+def _kind_of(kind: pa.DataType) -> ColumnKind:
+    checks = (
+        (pa.types.is_boolean, ColumnKind.BOOLEAN),
+        (pa.types.is_integer, ColumnKind.INTEGER),
+        (pa.types.is_decimal, ColumnKind.DECIMAL),
+        (pa.types.is_floating, ColumnKind.DOUBLE),
+        (pa.types.is_date, ColumnKind.DATE),
+        (pa.types.is_binary, ColumnKind.BINARY),
+        (pa.types.is_large_binary, ColumnKind.BINARY),
+    )
+    for is_kind, name in checks:
+        if is_kind(kind):
+            return name
+    if pa.types.is_timestamp(kind):
+        return ColumnKind.INSTANT if kind.tz else ColumnKind.TIMESTAMP
+    return ColumnKind.TEXT
+
+
+def totals_sql(dialect: TotalsDialect, relation: str, schema: pa.Schema) -> str:
+    """One SELECT that measures a relation: rows, fingerprint, then non-null, min, max and sum of each column.
+
+    Grain: one row. The columns are read back by `read_totals`.
+    """
+    kinds = column_kinds(schema)
+    hashed = [name for name, kind in kinds.items() if kind is not ColumnKind.DOUBLE]
+    row_text = dialect.concat([_value_text(dialect, name, kinds[name]) for name in hashed] or ["''"])
+    parts = ["count(*)", dialect.exact_sum.format(x=dialect.row_number.format(t=row_text), scale=0)]
+    for field in schema:
+        parts.extend(_column_parts(dialect, field, kinds[field.name]))
+    return f"SELECT {', '.join(parts)} FROM {relation}"
+
+
+def _value_text(dialect: TotalsDialect, column: str, kind: ColumnKind) -> str:
+    image = dialect.image_of(column, kind)
+    length = dialect.byte_length.format(t=image)
+    encoded = dialect.concat([length, "':'", image])
+    return f"CASE WHEN {dialect.quote(column)} IS NULL THEN '~' ELSE {encoded} END"
+
+
+def _column_parts(dialect: TotalsDialect, field: pa.Field, kind: ColumnKind) -> list[str]:
+    column = dialect.quote(field.name)
+    parts = [f"count({column})"]
+    if kind in ORDERED:
+        ordered = dialect.ordered.get(kind, "{c}").format(c=column)
+        parts += [f"min({ordered})", f"max({ordered})"]
+    if kind in SUMMED:
+        scale = field.type.scale if kind is ColumnKind.DECIMAL else 0
+        parts.append(dialect.exact_sum.format(x=column, scale=scale))
+    return parts
+
+
+def read_totals(schema: pa.Schema, row: tuple[object, ...]) -> ControlTotals:
+    """Totals from the row that `totals_sql` gave."""
+    values = iter(row)
+    rows, fingerprint = _whole(next(values)), str(_whole(next(values) or 0))
+    columns = []
+    for name, kind in column_kinds(schema).items():
+        non_null = _whole(next(values))
+        ends = [_end_text(next(values), kind), _end_text(next(values), kind)] if kind in ORDERED else [None, None]
+        total = _sum_text(next(values)) if kind in SUMMED else None
+        columns.append(ColumnTotals(name, non_null, ends[0], ends[1], total))
+    return ControlTotals(rows, fingerprint, tuple(columns))
+
+
+def _whole(value: object) -> int:
+    return int(str(value).split(".")[0])
+
+
+def _sum_text(value: object) -> str | None:
+    if value is None:
+        return None
+    text = str(value)
+    return (text.rstrip("0").rstrip(".") or "0") if "." in text else text
+
+
+def _end_text(value: object, kind: ColumnKind) -> str | None:
+    if value is None:
+        return None
+    if kind is ColumnKind.DOUBLE:
+        return repr(float(str(value)))
+    if kind not in HIDDEN:
+        return _sum_text(value)
+    content = bytes(value) if isinstance(value, bytes | bytearray | memoryview) else str(value).encode()
+    return "sha256:" + hashlib.sha256(content).hexdigest()[:16]
+
+
+def check_totals(where: str, source: ControlTotals, lake: ControlTotals) -> None:
+    """Stop where the lake's copy of a table is not what the source holds.
+
+    Raises:
+        ReconciliationError: rows, a column's totals or the fingerprint differ; names the columns.
+    """
+    fix = "Do not use this extract. Extract the table again; if it repeats, compare the columns named here by hand."
+    if source.rows != lake.rows:
+        raise ReconciliationError(where, f"{lake.rows} rows in the lake", f"{source.rows} rows as in the source", fix)
+    found = {c.name: c for c in lake.columns}
+    differing = [c.name for c in source.columns if found.get(c.name) != c]
+    if differing:
+        raise ReconciliationError(
+            where, f"other control totals in {', '.join(differing)}", "the totals taken on the source", fix
+        )
+    if source.fingerprint != lake.fingerprint:
+        raise ReconciliationError(where, "another fingerprint of all rows", "the one taken on the source", fix)

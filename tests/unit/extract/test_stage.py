@@ -1,0 +1,160 @@
+"""The raw layer appears whole, once, and only when its proof holds."""
+
+import pyarrow.parquet as pq
+import pytest
+
+from migration.errors import ReconciliationError, SourceError
+from migration.extract import raw_table
+from migration.extract.stage import extract_division, extract_table, finish_extract, list_tables
+from migration.layers import find_manifest, layer_folder, read_manifest
+from migration.records import Layer, StageStatus
+
+CRIMES = "CREATE TABLE CRIME (ID integer PRIMARY KEY, NAME text); INSERT INTO CRIME VALUES (1, 'a'), (2, NULL);"
+
+
+@pytest.fixture
+def estate(tmp_path, make_database, make_context):
+    """A database of one table and a folder of exports with one bad line."""
+    path = make_database(CRIMES)
+    folder = tmp_path / "export"
+    folder.mkdir()
+    (folder / "people_1.txt").write_bytes(b"NO|NAME\n1|x\n2\n")
+    (folder / "people_2.txt").write_bytes(b"NO|NAME\n3|z\n")
+    return make_context(
+        {
+            "db": {
+                "kind": "database",
+                "location": f"sqlite:///{path}",
+                "tables": {"CRIME": {"key": ["ID"], "columns": ["ID", "NAME"]}},
+            },
+            "files": {
+                "kind": "delimited",
+                "location": folder,
+                "options": {"separator": "|"},
+                "tables": {"people": {"key": ["NO"], "columns": ["NO", "NAME"], "files": "people_*.txt"}},
+            },
+        }
+    )
+
+
+def assert_no_layer(context) -> None:
+    assert find_manifest(context, Layer.RAW) is None
+    left = [p.name for p in context.folder.rglob("*")] if context.folder.exists() else []
+    assert not [name for name in left if name.endswith(".parquet") or name.endswith(".writing")]
+
+
+def test_layer_holds_every_table_and_its_quarantine_when_extracted(estate) -> None:
+    result = extract_division(estate)
+    assert result.counts == {"tables": 2, "rows": 4, "quarantined": 1}
+    manifest = read_manifest(estate, Layer.RAW)
+    assert [t.name for t in manifest.tables] == ["_quarantine", "_quarantine_lines", "db/CRIME", "files/people"]
+    folder = layer_folder(estate, Layer.RAW)
+    assert pq.read_table(folder / "files/people.parquet").to_pylist() == [
+        {"NO": "1", "NAME": "x", "_source_row": 1},
+        {"NO": "3", "NAME": "z", "_source_row": 3},
+    ]
+    bad = pq.read_table(folder / "_quarantine.parquet").to_pylist()
+    assert [(b["source_table"], b["source_row"], b["line"], b["byte_offset"]) for b in bad] == [("people", 2, 3, 12)]
+    assert "content" not in bad[0]
+    assert pq.read_table(folder / "_quarantine_lines.parquet").column("content").to_pylist() == [b"2\n"]
+    assert manifest.facts["control_totals"]["db.CRIME"]["columns"]["NAME"]["non_null"] == 1
+    assert not (estate.folder / ".raw.tables").exists()
+
+
+def test_mapped_tasks_give_the_same_layer_when_run_one_by_one(estate, settings, tmp_path) -> None:
+    assert list_tables(estate) == [("db", "CRIME"), ("files", "people")]
+    for system, table in reversed(list_tables(estate)):
+        assert extract_table(estate, system, table).status is StageStatus.DONE
+        assert extract_table(estate, system, table).status is StageStatus.SKIPPED
+    finish_extract(estate)
+    by_task = read_manifest(estate, Layer.RAW).content_hash
+    layer_folder(estate, Layer.RAW).rename(tmp_path / "set_aside")
+    extract_division(estate)
+    assert read_manifest(estate, Layer.RAW).content_hash == by_task
+
+
+def test_everything_is_skipped_when_nothing_changed(estate) -> None:
+    extract_division(estate)
+    assert extract_division(estate).status is StageStatus.SKIPPED
+    assert extract_table(estate, "files", "people").status is StageStatus.SKIPPED
+    assert finish_extract(estate).status is StageStatus.SKIPPED
+
+
+def test_table_is_read_again_when_its_file_changed(estate, tmp_path) -> None:
+    extract_division(estate)
+    (tmp_path / "export" / "people_2.txt").write_bytes(b"NO|NAME\n3|z\n4|y\n")
+    assert extract_division(estate).counts["rows"] == 5
+
+
+def test_finishing_is_refused_when_a_table_is_missing(estate) -> None:
+    extract_table(estate, "db", "CRIME")
+    with pytest.raises(SourceError, match=r"files\.people"):
+        finish_extract(estate)
+    assert find_manifest(estate, Layer.RAW) is None
+
+
+def test_extract_is_refused_when_the_lake_differs_from_the_source(estate, monkeypatch) -> None:
+    measure = raw_table.measure_parquet
+
+    def lose_one(*arguments, **named):
+        totals = measure(*arguments, **named)
+        return type(totals)(totals.rows, str(int(totals.fingerprint) + 1), totals.columns)
+
+    monkeypatch.setattr(raw_table, "measure_parquet", lose_one)
+    with pytest.raises(ReconciliationError, match="fingerprint"):
+        extract_division(estate)
+    assert_no_layer(estate)
+
+
+def test_later_tables_are_kept_when_an_earlier_run_failed(estate, tmp_path) -> None:
+    good = tmp_path / "export" / "people_1.txt"
+    content = good.read_bytes()
+    good.write_bytes(b"WRONG|NAME\n1|x\n")
+    with pytest.raises(SourceError):
+        extract_division(estate)
+    good.write_bytes(content)
+    assert extract_table(estate, "db", "CRIME").status is StageStatus.SKIPPED
+    assert extract_division(estate).counts["rows"] == 4
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"NO|NAME\n", "no rows"),
+        (b"NO|NAME\n1|x\n1|y\n", "1 keys that stand for more than one"),
+        (b"NO|NAME|NEW\n1|x|y\n", "unknown: NEW"),
+        (b"NO\n1\n", "missing: NAME"),
+        (b'NO|NAME\n1|"x\n', "never ends"),
+    ],
+)
+def test_bad_source_gives_one_error_and_no_layer(tmp_path, make_context, content, said) -> None:
+    (tmp_path / "a.txt").write_bytes(content)
+    table = {"key": ["NO"], "columns": ["NO", "NAME"], "files": "a.txt"}
+    system = {"kind": "delimited", "location": tmp_path, "options": {"separator": "|"}}
+    context = make_context({"files": {**system, "tables": {"people": table}}})
+    with pytest.raises(SourceError, match=said):
+        extract_division(context)
+    assert_no_layer(context)
+
+
+def test_equal_rows_pass_when_a_line_is_there_twice(tmp_path, make_context) -> None:
+    (tmp_path / "a.txt").write_bytes(b"NO,NAME\n1,x\n1,x\n")
+    table = {"key": ["NO"], "columns": ["NO", "NAME"], "files": "a.txt"}
+    context = make_context({"files": {"kind": "delimited", "location": tmp_path, "tables": {"people": table}}})
+    assert extract_division(context).counts["rows"] == 2
+
+
+def test_empty_table_passes_when_the_pack_allows_it(tmp_path, make_context) -> None:
+    (tmp_path / "a.txt").write_bytes(b"NO\n")
+    table = {"key": ["NO"], "columns": ["NO"], "files": "a.txt", "options": {"allow_empty": True}}
+    context = make_context({"files": {"kind": "delimited", "location": tmp_path, "tables": {"people": table}}})
+    assert extract_division(context).counts["rows"] == 0
+
+
+def test_missing_and_unreachable_sources_give_one_error_and_no_layer(tmp_path, make_context) -> None:
+    for kind, place in (("delimited", tmp_path / "gone"), ("database", "postgresql://u@127.0.0.1:1/x")):
+        table = {"key": ["NO"], "columns": ["NO"], "files": "*.txt"}
+        context = make_context({"s": {"kind": kind, "location": place, "tables": {"t": table}}})
+        with pytest.raises(SourceError):
+            extract_division(context)
+        assert_no_layer(context)
