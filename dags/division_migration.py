@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, Label, TaskGroup, get_parsing_context
 from division.documents import BROKEN_PACK_DOCUMENT, DAG_DOCUMENT, STAGE_DOCUMENTS, TASK_DOCUMENTS
-from division.form import PARAMS
+from division.form import PARAMS, SIGN_OFF_PARAMS
 from division.sign_off import SignOffOperator
 from division.tasks import (
     NATIONAL,
@@ -123,7 +123,9 @@ def cutover_group(division: str, run, last):
     decides = is_cutover.override(doc_md=TASK_DOCUMENTS["is_cutover"])(run)
     with TaskGroup("cutover", tooltip="Two people decide; what both approved is published."):
         signers = [
-            SignOffOperator(task_id=role, run=run, role=role, doc_md=TASK_DOCUMENTS[role])
+            SignOffOperator(
+                task_id=role, run=run, role=role, params=SIGN_OFF_PARAMS, retries=0, doc_md=TASK_DOCUMENTS[role]
+            )
             for role in ("data_owner", "rollout_lead")
         ]
         published = publish.override(

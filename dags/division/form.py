@@ -1,4 +1,4 @@
-"""What a person is asked when triggering a division's DAG."""
+"""What a person is asked: when triggering a division's DAG, and when signing."""
 
 from airflow.sdk import Param
 
@@ -31,5 +31,15 @@ PARAMS = {
         maxLength=400,
         title="Reason",
         description="Why this run is started. Recorded with it; no personal values.",
+    ),
+}
+
+SIGN_OFF_PARAMS = {
+    "reason": Param(
+        "",
+        type="string",
+        maxLength=400,
+        title="Reason",
+        description="Why you approve or refuse. Recorded with your decision; no personal values.",
     ),
 }

@@ -8,7 +8,6 @@ fails the task and with it the DAG run. Nothing answers for a person who does no
 from typing import Any
 
 from airflow.providers.standard.operators.hitl import HITLOperator
-from airflow.sdk import Param
 from airflow.sdk.exceptions import TaskAwaitingInput
 
 from division.tasks import guarded
@@ -27,10 +26,7 @@ class SignOffOperator(HITLOperator):
     template_fields = ("run",)
 
     def __init__(self, *, run: RunKey, role: str, **kwargs: Any) -> None:
-        reason = Param("", type="string", maxLength=400, title="Reason", description="No personal values.")
-        super().__init__(
-            subject=f"Sign-off as {role}", options=[APPROVE, REFUSE], params={"reason": reason}, retries=0, **kwargs
-        )
+        super().__init__(subject=f"Sign-off as {role}", options=[APPROVE, REFUSE], **kwargs)
         self.run = run
         self.role = role
 
