@@ -1,0 +1,68 @@
+"""What a reconciliation measured, as rows of `control.control_total` and `control.disposition`.
+
+Enters: a `Reconciliation`. Leaves: its totals and the run's disposition ledger in PostgreSQL.
+Must hold: the rows of a run are replaced whole; breaks are kept too, so that a report can show why a run stopped.
+"""
+
+from collections.abc import Iterator
+
+import sqlalchemy as sa
+
+from migration.layers import layer_folder
+from migration.load.bulk import copy_table
+from migration.quality.breaks import Break
+from migration.quality.control import replace_run_rows
+from migration.quality.reconcile import Reconciliation
+from migration.records import Disposition, Layer, RunContext
+
+ALL_COLUMNS = "-"
+
+
+def save_reconciliation(context: RunContext, engine: sa.Engine, found: Reconciliation) -> None:
+    """Write control totals and the ledger of a run, in the place of what was there."""
+    rows = []
+    for layer, table, measure, column, value in _totals(found):
+        rows.append(
+            {
+                "run_id": context.run_id,
+                "division_code": context.division,
+                "layer": layer,
+                "table_name": table,
+                "measure": measure,
+                "column_name": column,
+                "value": value[:80],
+            }
+        )
+    with engine.begin() as connection:
+        replace_run_rows(connection, "control_total", context.division, context.run_id, rows)
+    path = layer_folder(context, Layer.MAPPED) / "disposition.parquet"
+    run = {"run_id": context.run_id, "division_code": context.division}
+    copy_table(engine, "control", "disposition", path, replace=run)
+
+
+def ledger_counts(found: Reconciliation) -> dict[str, int]:
+    """Source records in total, by outcome, and breaks."""
+    counts = {o.value.lower(): sum(line.outcomes[o.value] for line in found.lines) for o in Disposition}
+    return {"source_records": sum(counts.values()), **counts, "breaks": len(found.breaks)}
+
+
+def _totals(found: Reconciliation) -> Iterator[tuple[str, str, str, str, str]]:
+    for table, rows in found.raw_rows.items():
+        yield "raw", table, "rows", ALL_COLUMNS, str(rows)
+    for (layer, table), totals in sorted(found.totals.items()):
+        yield layer, table, "rows", ALL_COLUMNS, str(totals.rows)
+        yield layer, table, "keys", ALL_COLUMNS, totals.keys
+        yield layer, table, "content", ALL_COLUMNS, totals.content
+        for name, column in totals.columns.items():
+            yield layer, table, "non_null", name, str(column.non_null)
+            if column.fingerprint is not None:
+                yield layer, table, "fingerprint", name, column.fingerprint
+    for measure, cells in found.statistics.items():
+        for cell, count in cells.items():
+            yield "staging", "crime", measure, cell, str(count)
+    for number, item in enumerate(found.breaks, start=1):
+        yield "break", _break_place(item), f"break {number}"[:20], item.column or ALL_COLUMNS, item.check
+
+
+def _break_place(item: Break) -> str:
+    return f"{item.table} ({item.layers})"[:120]

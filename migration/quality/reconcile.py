@@ -1,0 +1,179 @@
+"""Reconciliation of a run: every layer against the next, in full.
+
+Enters: a run's lake and its staging tables. Leaves: `Reconciliation`: the ledger, the control totals of every layer
+and the breaks. Must hold: nothing is sampled; every break names layer, table, column, owner and keys. Refuses: a
+layer that is not there or whose files are not those of its manifest.
+"""
+
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from pathlib import Path
+
+import duckdb
+import sqlalchemy as sa
+
+from migration.duck import open_session
+from migration.layers import find_entity, find_manifest, hash_file, layer_folder, read_manifest
+from migration.mapping.load import load_pack
+from migration.quality import ledger, measure, statistics
+from migration.quality.breaks import SHOWN_KEYS, Break, LedgerLine, close_ledger, reconcile_layers
+from migration.quality.fingerprints import TableTotals
+from migration.quality.statistics import Cells
+from migration.quality.suite import staging_table
+from migration.records import Layer, RunContext
+from migration.schema.model import Entity, load_schema
+
+REJECTS = "rejects.parquet"
+
+
+@dataclass
+class Reconciliation:
+    """What was measured and what did not agree."""
+
+    lines: tuple[LedgerLine, ...] = ()
+    totals: dict[tuple[str, str], TableTotals] = field(default_factory=dict)
+    raw_rows: dict[str, int] = field(default_factory=dict)
+    statistics: Cells = field(default_factory=dict)
+    breaks: list[Break] = field(default_factory=list)
+
+
+def reconcile_run(context: RunContext, engine: sa.Engine) -> Reconciliation:
+    """Compare every layer of a run with the next, and the newest with staging.
+
+    Raises:
+        SourceError: a layer is missing or its files are not those of its manifest.
+    """
+    found = Reconciliation()
+    found.breaks += check_files(context)
+    with open_session(context.settings) as session:
+        reconcile_ledger(context, session, found)
+        for entity in lake_entities():
+            reconcile_rewrites(context, session, entity, found)
+            reconcile_staging(context, session, engine, entity, found)
+        reconcile_statistics(context, session, engine, found)
+    return found
+
+
+def reconcile_statistics(
+    context: RunContext, session: duckdb.DuckDBPyConnection, engine: sa.Engine, found: Reconciliation
+) -> None:
+    """Recorded and detected crime by code and year: the newest files against staging."""
+    crime, report = find_entity(context, "crime"), find_entity(context, "crime_report")
+    with engine.connect() as connection:
+        found.statistics = statistics.count_staging(connection, context.division)
+    lake = statistics.count_lake(session, crime, report) if crime and report else {}
+    found.breaks += statistics.compare_statistics(lake, found.statistics)
+
+
+def lake_entities() -> tuple[Entity, ...]:
+    """Entities that lie in the lake and in staging alike."""
+    return load_schema().partitioned_entities()
+
+
+def check_files(context: RunContext) -> list[Break]:
+    """Files of finished layers whose bytes are not those their manifest was written for."""
+    breaks = []
+    for layer in Layer:
+        if find_manifest(context, layer) is None:
+            continue
+        manifest = read_manifest(context, layer)
+        folder = layer_folder(context, layer)
+        with ThreadPoolExecutor(context.settings.threads) as pool:
+            hashes = list(pool.map(lambda t: hash_file(folder / t.path), manifest.tables))  # noqa: B023
+        for table, found in zip(manifest.tables, hashes, strict=True):
+            if found != table.sha256:
+                sides = (f"..{table.sha256[-6:]}", f"..{found[-6:]}")
+                breaks.append(Break("file is the manifest's", layer.value, table.name, "", *sides, "rollout_lead"))
+    return breaks
+
+
+def reconcile_ledger(context: RunContext, session: duckdb.DuckDBPyConnection, found: Reconciliation) -> None:
+    """Raw rows against dispositions, dispositions against the mapped rows, rejects against quarantined records."""
+    raw = read_manifest(context, Layer.RAW)
+    read_manifest(context, Layer.MAPPED)
+    disposition = layer_folder(context, Layer.MAPPED) / "disposition.parquet"
+    raw_rows = ledger.count_raw_rows(raw)
+    found.raw_rows = {f"{system}/{table}": rows for (system, table), rows in sorted(raw_rows.items())}
+    found.lines = ledger.count_ledger(session, disposition, raw_rows, primary_entities(context))
+    found.breaks += close_ledger(found.lines)
+    found.breaks += compare_source_totals(raw.facts, found.raw_rows)
+    found.breaks += ledger.find_doubled(session, disposition)
+    for entity in load_schema().mapped_entities():
+        found.breaks += ledger.compare_loaded(session, disposition, find_entity(context, entity.name), entity)
+    rejects = layer_folder(context, Layer.REJECTED) / REJECTS
+    found.breaks += ledger.compare_rejects(session, disposition, rejects if rejects.exists() else None)
+
+
+def primary_entities(context: RunContext) -> dict[tuple[str, str], str]:
+    """Primary entity of every source table of the division's pack."""
+    pack = load_pack(context.settings, context.division)
+    return {(s.name, t.name): t.primary for s in pack.systems for t in s.tables if t.primary is not None}
+
+
+def compare_source_totals(facts: Mapping[str, object], raw_rows: Mapping[str, int]) -> list[Break]:
+    """Rows the legacy system counted against rows of the raw layer, by table."""
+    totals = facts.get("control_totals")
+    if not isinstance(totals, Mapping):
+        return []
+    breaks = []
+    for name, value in sorted(totals.items()):
+        expected = value.get("rows") if isinstance(value, Mapping) else None
+        if expected is not None and int(expected) != raw_rows.get(name, 0):
+            sides = (f"{expected} rows", f"{raw_rows.get(name, 0)}")
+            breaks.append(Break("rows", "source = raw", name, "", *sides, "information_governance"))
+    return breaks
+
+
+def reconcile_rewrites(
+    context: RunContext, session: duckdb.DuckDBPyConnection, entity: Entity, found: Reconciliation
+) -> None:
+    """An entity that a later stage wrote again keeps every row and every field but those that stage fills."""
+    written = list(_files(context, entity))
+    for (before, old), (after, new) in pairwise(written):
+        kept = replace(entity, fields=tuple(f for f in entity.fields if f.filled_by is None))
+        left = measure.measure_lake(session, old, kept, with_columns=True)
+        right = measure.measure_lake(session, new, kept, with_columns=True)
+        found.totals[(before.value, entity.name)] = left
+        found.breaks += reconcile_layers(f"{before.value} = {after.value}", entity.name, left, right, owners(kept))
+
+
+def _files(context: RunContext, entity: Entity) -> Iterable[tuple[Layer, Path]]:
+    for layer in (Layer.MAPPED, Layer.LOCATED, Layer.LINKED):
+        path = layer_folder(context, layer) / f"{entity.name}.parquet"
+        if path.exists():
+            yield layer, path
+
+
+def reconcile_staging(
+    context: RunContext, session: duckdb.DuckDBPyConnection, engine: sa.Engine, entity: Entity, found: Reconciliation
+) -> None:
+    """The newest file of an entity against its staging table: rows, keys, every value."""
+    path = find_entity(context, entity.name)
+    table = staging_table(entity.name, context.division)
+    layer = path.parent.name if path else Layer.MAPPED.value
+    with engine.connect() as connection:
+        with_columns = measure.wants_columns(_count(connection, table), entity)
+        left = measure.measure_lake(session, path, entity, with_columns=with_columns)
+        right = measure.measure_table(connection, table, entity, with_columns=with_columns)
+        breaks = reconcile_layers(f"{layer} = staging", entity.name, left, right, owners(entity))
+        if breaks and not with_columns:
+            left = measure.measure_lake(session, path, entity, with_columns=True)
+            right = measure.measure_table(connection, table, entity, with_columns=True)
+            breaks = reconcile_layers(f"{layer} = staging", entity.name, left, right, owners(entity))
+        if breaks:
+            keys = measure.differing_keys(session, path, connection, table, entity, SHOWN_KEYS)
+            breaks = [replace(b, keys=keys) for b in breaks]
+    found.totals[(layer, entity.name)] = left
+    found.totals[("staging", entity.name)] = right
+    found.breaks += breaks
+
+
+def owners(entity: Entity) -> dict[str, str]:
+    """Owner of each field, and of the entity under an empty name."""
+    return {"": entity.owner, **{f.name: f.owner for f in entity.fields}}
+
+
+def _count(connection: sa.Connection, table: str) -> int:
+    return int(connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one())
