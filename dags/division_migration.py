@@ -1,13 +1,13 @@
 """One DAG per division with a mapping pack: from its legacy systems to the gate and, in a cutover, to publication.
 
-Enters: the packs under `MIGRATION_MAPPINGS`. Leaves: `division_<letter>`. Tasks hand over a run's key and counts, never
+Enters: the packs under `MIGRATION_MAPPINGS`. Leaves: `division_<letter>`. Tasks hand over counts and hashes, never
 rows; each is one call into `migration`. Parsing reads the packs and nothing else: stages are imported when they run. A
 pack with problems takes its own division's DAG away, not the others.
 """
 
 from datetime import timedelta
 
-from airflow.sdk import DAG, Label, TaskGroup, get_parsing_context
+from airflow.sdk import DAG, Label, TaskGroup, XComArg, chain, get_parsing_context
 from division.documents import BROKEN_PACK_DOCUMENT, DAG_DOCUMENT, STAGE_DOCUMENTS, TASK_DOCUMENTS
 from division.form import PARAMS, SIGN_OFF_PARAMS
 from division.sign_off import SignOffOperator
@@ -27,7 +27,7 @@ from division.tasks import (
 
 from migration.errors import ConfigError
 from migration.mapping.load import list_divisions, load_pack
-from migration.mapping.model import Pack
+from migration.mapping.model import Pack, SourceSystem
 from migration.pools import MATCHING, NATIONAL_DATABASE
 from migration.records import Stage
 from migration.settings import get_settings
@@ -69,62 +69,63 @@ def build_dag(division: str, pack: Pack) -> DAG:
         default_args=DEFAULT_ARGS,
         tags={"division", f"family {pack.family}"},
     ) as dag:
-        run = begin.override(doc_md=TASK_DOCUMENTS["begin"])(division)
-        last = extract_group(pack, run)
-        for stage in Stage:
-            if stage is not Stage.EXTRACT:
-                last = stage_group(stage, division, run, last)
-        cutover_group(division, run, last)
+        start = begin.override(doc_md=TASK_DOCUMENTS["begin"])(division)
+        stages = [extract_group(pack), *(stage_group(s, division) for s in Stage if s is not Stage.EXTRACT)]
+        decides = is_cutover.override(doc_md=TASK_DOCUMENTS["is_cutover"])(division)
+        chain(start, *stages, decides, Label("cutover"), cutover_group(division))
     return dag
 
 
-def extract_group(pack: Pack, run):
+def extract_group(pack: Pack) -> TaskGroup:
     """One mapped task per legacy system, a table each, in the system's pool; then the layer is closed."""
-    with TaskGroup(Stage.EXTRACT.value, tooltip=STAGE_DOCUMENTS[Stage.EXTRACT]):
-        tables = [
-            extract_table.override(
-                task_id=f"read_{system.name}",
-                pool=system.pool,
-                map_index_template="{{ task.op_kwargs['table'] }}",
-                doc_md=STAGE_DOCUMENTS[Stage.EXTRACT],
-            )
-            .partial(run=run, system=system.name)
-            .expand(table=[table.name for table in system.tables])
-            for system in pack.systems
-        ]
+    with TaskGroup(Stage.EXTRACT.value, tooltip=STAGE_DOCUMENTS[Stage.EXTRACT]) as group:
         finish = finish_extract.override(
             task_id="finish",
             doc_md=TASK_DOCUMENTS["finish"],
             outlets=[output_asset(pack.division, OUTPUTS[Stage.EXTRACT])],
-        )(run)
-        tables >> finish
-    return finish
+        )(pack.division)
+        for system in pack.systems:
+            read_tables(pack.division, system) >> finish
+    return group
 
 
-def stage_group(stage: Stage, division: str, run, last):
-    """One stage after the last; the gate's group also fails on a red verdict."""
-    with TaskGroup(stage.value, tooltip=STAGE_DOCUMENTS[stage]):
+def read_tables(division: str, system: SourceSystem) -> XComArg:
+    """The mapped task that reads the tables of one legacy system."""
+    read = extract_table.override(
+        task_id=f"read_{system.name}",
+        pool=system.pool,
+        map_index_template="{{ task.op_kwargs['table'] }}",
+        doc_md=STAGE_DOCUMENTS[Stage.EXTRACT],
+    )
+    tables = [table.name for table in system.tables]
+    return read.partial(division=division, system=system.name).expand(table=tables)
+
+
+def stage_group(stage: Stage, division: str) -> TaskGroup:
+    """One stage; the gate's group also fails on a red verdict."""
+    with TaskGroup(stage.value, tooltip=STAGE_DOCUMENTS[stage]) as group:
         done = perform.override(
             task_id="run",
             pool=STAGE_POOLS.get(stage, "default_pool"),
             doc_md=STAGE_DOCUMENTS[stage],
             outlets=[output_asset(division, OUTPUTS[stage])],
-        )(run, stage.value)
-        last >> done
+        )(division, stage.value)
         if stage is Stage.GATE:
-            verdict = check_gate.override(pool=NATIONAL_DATABASE, doc_md=TASK_DOCUMENTS["check_gate"])(run)
-            done >> verdict
-            return verdict
-    return done
+            done >> check_gate.override(pool=NATIONAL_DATABASE, doc_md=TASK_DOCUMENTS["check_gate"])(division)
+    return group
 
 
-def cutover_group(division: str, run, last):
-    """In a cutover: the data owner, then the rollout lead, then publication. A rehearsal skips all three."""
-    decides = is_cutover.override(doc_md=TASK_DOCUMENTS["is_cutover"])(run)
-    with TaskGroup("cutover", tooltip="Two people decide; what both approved is published."):
+def cutover_group(division: str) -> TaskGroup:
+    """The data owner, then the rollout lead, then publication of what both approved."""
+    with TaskGroup("cutover", tooltip="Two people decide; what both approved is published.") as group:
         signers = [
             SignOffOperator(
-                task_id=role, run=run, role=role, params=SIGN_OFF_PARAMS, retries=0, doc_md=TASK_DOCUMENTS[role]
+                task_id=role,
+                division=division,
+                role=role,
+                params=SIGN_OFF_PARAMS,
+                retries=0,
+                doc_md=TASK_DOCUMENTS[role],
             )
             for role in ("data_owner", "rollout_lead")
         ]
@@ -132,8 +133,9 @@ def cutover_group(division: str, run, last):
             pool=NATIONAL_DATABASE,
             doc_md=TASK_DOCUMENTS["publish"],
             outlets=[output_asset(division, NATIONAL)],
-        )(run)
-    last >> decides >> Label("cutover") >> signers[0] >> signers[1] >> published
+        )(division)
+        chain(*signers, published)
+    return group
 
 
 def build_broken_dag(division: str, problem: ConfigError) -> DAG:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 RunKey = dict[str, str]
-"""A run between tasks: `division` and `run_id`."""
+"""What tasks call a run by: `division` and `run_id`."""
 APPROVE, REFUSE = "Approve", "Refuse"
 """What a signer can answer; `DECISIONS` says how the sign-off table calls it."""
 DECISIONS = {APPROVE: "APPROVE", REFUSE: "REFUSE"}
@@ -44,9 +44,7 @@ def name_run(trigger_id: str, triggered_at: datetime) -> str:
     return f"{new_run_id(triggered_at.astimezone(UTC))}-{suffix}"
 
 
-def begin_run(
-    division: str, params: Mapping[str, object], *, trigger_id: str, triggered_at: datetime, triggered_by: str
-) -> RunKey:
+def begin_run(run: RunKey, params: Mapping[str, object], triggered_by: str) -> RunKey:
     """Start the run that a trigger asked for, or find it again on a retry.
 
     Args:
@@ -59,17 +57,17 @@ def begin_run(
     from migration.runs import start_run
 
     settings = get_settings()
-    _check_pin(division, load_pack(settings, division).version, str(params.get("pack_version") or ""))
-    context = start_run(
+    _check_pin(run["division"], load_pack(settings, run["division"]).version, str(params.get("pack_version") or ""))
+    start_run(
         settings,
-        division,
+        run["division"],
         phase=Phase(str(params["phase"])),
         reason=str(params["reason"]),
         started_by=triggered_by,
         sample_percent=int(str(params["sample_percent"])),
-        run_id=name_run(trigger_id, triggered_at),
+        run_id=run["run_id"],
     )
-    return {"division": division, "run_id": context.run_id}
+    return run
 
 
 def _check_pin(division: str, version: str, pinned: str) -> None:

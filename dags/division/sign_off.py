@@ -10,29 +10,29 @@ from typing import Any
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk.exceptions import TaskAwaitingInput
 
-from division.tasks import guarded
+from division.tasks import find_key, guarded
 from migration import orchestration
-from migration.orchestration import APPROVE, REFUSE, RunKey
+from migration.orchestration import APPROVE, REFUSE
 
 
 class SignOffOperator(HITLOperator):
     """Asks the people of a role to approve or refuse a run's evidence.
 
     Args:
-        run: key of the run.
+        division: police division letter.
         role: `data_owner` or `rollout_lead`.
     """
 
-    template_fields = ("run",)
+    template_fields = ()
 
-    def __init__(self, *, run: RunKey, role: str, **kwargs: Any) -> None:
+    def __init__(self, *, division: str, role: str, **kwargs: Any) -> None:
         super().__init__(subject=f"Sign-off as {role}", options=[APPROVE, REFUSE], **kwargs)
-        self.run = run
+        self.division = division
         self.role = role
 
     def execute(self, context: Any) -> None:
         """Show verdict, dispositions and evidence hash; wait, keeping the hash that was shown."""
-        request = guarded(orchestration.describe_sign_off)(self.run, self.role)
+        request = guarded(orchestration.describe_sign_off)(find_key(self.division, context["dag_run"]), self.role)
         self.subject, self.body = request.subject, request.body
         self.assigned_users = [{"id": user, "name": name} for user, name in request.signers.items()]
         try:
@@ -46,6 +46,7 @@ class SignOffOperator(HITLOperator):
         answer = super().execute_complete(context, event)
         reason = str(answer["params_input"].get("reason", ""))
         person = answer["responded_by_user"]["name"]
+        run = find_key(self.division, context["dag_run"])
         record = guarded(orchestration.record_decision)
-        record(self.run, self.role, person, answer["chosen_options"][0], reason, evidence_hash)
+        record(run, self.role, person, answer["chosen_options"][0], reason, evidence_hash)
         return {"role": self.role, "evidence_hash": evidence_hash}

@@ -58,61 +58,63 @@ def output_asset(division: str, output: str) -> Asset:
     return Asset(name=f"division_{division.lower()}/{output}", uri=f"migration://{division}/{output}", group="division")
 
 
+def find_key(division: str, dag_run: Any) -> RunKey:
+    """Key of the run that a DAG run stands for: computed, so that nothing handed between tasks can point elsewhere."""
+    return {"division": division, "run_id": orchestration.name_run(dag_run.run_id, dag_run.run_after)}
+
+
 @task
 @guarded
 def begin(division: str, dag_run: Any = None, params: Any = None) -> RunKey:
     """Start the run that the trigger form asked for."""
-    return orchestration.begin_run(
-        division,
-        params,
-        trigger_id=dag_run.run_id,
-        triggered_at=dag_run.run_after,
-        triggered_by=dag_run.triggering_user_name or "airflow",
-    )
+    return orchestration.begin_run(find_key(division, dag_run), params, dag_run.triggering_user_name or "airflow")
 
 
 @task
 @guarded
-def extract_table(run: RunKey, system: str, table: str) -> dict[str, object]:
+def extract_table(division: str, system: str, table: str, dag_run: Any = None) -> dict[str, object]:
     """Extract one legacy table."""
-    return orchestration.extract_source_table(run, system, table)
+    return orchestration.extract_source_table(find_key(division, dag_run), system, table)
 
 
 @task
 @guarded
-def finish_extract(run: RunKey, outlet_events: Any = None) -> dict[str, object]:
+def finish_extract(division: str, dag_run: Any = None, outlet_events: Any = None) -> dict[str, object]:
     """Close the raw layer over every extracted table."""
-    outlet_events[output_asset(run["division"], OUTPUTS[Stage.EXTRACT])].extra = run
+    run = find_key(division, dag_run)
+    outlet_events[output_asset(division, OUTPUTS[Stage.EXTRACT])].extra = run
     return orchestration.finish_extraction(run)
 
 
 @task
 @guarded
-def perform(run: RunKey, stage: str, outlet_events: Any = None) -> dict[str, object]:
+def perform(division: str, stage: str, dag_run: Any = None, outlet_events: Any = None) -> dict[str, object]:
     """Run one stage."""
-    outlet_events[output_asset(run["division"], OUTPUTS[Stage(stage)])].extra = run
+    run = find_key(division, dag_run)
+    outlet_events[output_asset(division, OUTPUTS[Stage(stage)])].extra = run
     return orchestration.perform_stage(run, stage)
 
 
 @task
 @guarded
-def check_gate(run: RunKey) -> dict[str, object]:
+def check_gate(division: str, dag_run: Any = None) -> dict[str, object]:
     """Fail on a red verdict: red cannot look green."""
-    return orchestration.require_passing_gate(run)
+    return orchestration.require_passing_gate(find_key(division, dag_run))
 
 
 @task.short_circuit
 @guarded
-def is_cutover(run: RunKey) -> bool:
+def is_cutover(division: str, dag_run: Any = None) -> bool:
     """Go on to the signatures in a cutover only."""
-    return orchestration.is_cutover(run)
+    return orchestration.is_cutover(find_key(division, dag_run))
 
 
 @task
 @guarded
-def publish(run: RunKey, outlet_events: Any = None) -> dict[str, object]:
+def publish(division: str, dag_run: Any = None, outlet_events: Any = None) -> dict[str, object]:
     """Publish what both roles have approved; the sign-off table decides."""
-    outlet_events[output_asset(run["division"], NATIONAL)].extra = run
+    run = find_key(division, dag_run)
+    outlet_events[output_asset(division, NATIONAL)].extra = run
     return orchestration.publish(run)
 
 

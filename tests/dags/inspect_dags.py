@@ -17,9 +17,9 @@ def describe_task(task) -> dict[str, object]:
         "pool": task.pool,
         "doc": task.doc_md or "",
         "outlets": sorted(asset.name for asset in task.outlets),
-        "mapped": len(task.expand_input.value["table"]) if task.is_mapped else 0,
+        "mapped": len(task.op_kwargs_expand_input.value["table"]) if task.is_mapped else 0,
         "operator": task.task_type,
-        "trigger_rule": str(getattr(task, "trigger_rule", "")),
+        "trigger_rule": task.trigger_rule.value,
     }
 
 
@@ -27,7 +27,7 @@ def describe_dag(dag) -> dict[str, object]:
     return {
         "doc": dag.doc_md or "",
         "params": {name: dag.params.get_param(name).schema for name in dag.params},
-        "schedule": str(dag.timetable.summary),
+        "schedule": type(dag.timetable).__name__,
         "max_active_runs": dag.max_active_runs,
         "tags": sorted(dag.tags),
         "tasks": {task.task_id: describe_task(task) for task in dag.topological_sort()},

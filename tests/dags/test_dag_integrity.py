@@ -33,7 +33,8 @@ def inspect(home: Path, mappings: Path) -> dict:
         "PYTHONWARNINGS": "ignore",
     }
     command = [sys.executable, Path(__file__).with_name("inspect_dags.py"), PROJECT_ROOT / "dags"]
-    result = subprocess.run(command, env=variables, capture_output=True, text=True, check=True, cwd=home)
+    result = subprocess.run(command, env=variables, capture_output=True, text=True, check=False, cwd=home)
+    assert result.returncode == 0, result.stderr[-2000:]
     return json.loads(result.stdout.splitlines()[-1])
 
 
@@ -76,7 +77,7 @@ def test_the_trigger_form_asks_for_phase_sample_pack_and_reason(found, division)
     assert form["phase"]["enum"] == ["rehearsal", "cutover"]
     assert (form["sample_percent"]["minimum"], form["sample_percent"]["maximum"]) == (1, 100)
     assert form["reason"]["minLength"] >= 5
-    assert dag["schedule"] == "None"
+    assert dag["schedule"] == "NullTimetable"
     assert dag["max_active_runs"] == 1
 
 
@@ -107,7 +108,7 @@ def test_every_task_is_documented_and_retries_safely(found, division):
         assert len(task["doc"]) > 20, name
         is_question = task["operator"] == "SignOffOperator"
         assert task["retries"] == (0 if is_question else 2), name
-        assert task["trigger_rule"].endswith("all_success"), name
+        assert task["trigger_rule"] == "all_success", name
 
 
 @pytest.mark.parametrize("division", DIVISIONS)
