@@ -1,11 +1,11 @@
+CREATE OR REPLACE MACRO same_day(t, moved) AS CASE WHEN day(t) = day(moved) THEN moved END;
 -- What every compiled mapping may call. Each macro takes text that is trimmed and never empty, and gives null where it
 -- cannot read it.
-CREATE OR REPLACE MACRO with_pivot(t, pivot) AS (
-    CASE WHEN year(t) % 100 > pivot AND year(t) >= 2000 THEN same_day(t, t - INTERVAL 100 YEAR)
-         WHEN year(t) % 100 <= pivot AND year(t) < 2000 THEN same_day(t, t + INTERVAL 100 YEAR)
+CREATE OR REPLACE MACRO with_pivot(t, last_year) AS (
+    CASE WHEN year(t) % 100 > last_year AND year(t) >= 2000 THEN same_day(t, t - INTERVAL 100 YEAR)
+         WHEN year(t) % 100 <= last_year AND year(t) < 2000 THEN same_day(t, t + INTERVAL 100 YEAR)
          ELSE t END
 );
-CREATE OR REPLACE MACRO same_day(t, moved) AS CASE WHEN day(t) = day(moved) THEN moved END;
 CREATE OR REPLACE MACRO not_after(t, latest) AS (
     CASE WHEN t::DATE > latest THEN same_day(t, t - INTERVAL 100 YEAR) ELSE t END
 );
@@ -45,18 +45,18 @@ CREATE OR REPLACE MACRO read_postcode(x) AS (
     CASE WHEN regexp_full_match(compact(x), '[A-Z]{1,2}\d[A-Z\d]?\d[ABD-HJLNP-UW-Z]{2}')
          THEN left(compact(x), length(compact(x)) - 3) || ' ' || right(compact(x), 3) END
 );
+CREATE OR REPLACE MACRO phone_digits(x) AS (
+    regexp_replace(regexp_replace(x, '[\s()./\-]', '', 'g'), '^(\+44|0044)0?', '0')
+);
 -- United Kingdom telephone number as digits with a leading 0.
 CREATE OR REPLACE MACRO read_phone(x) AS (
     CASE WHEN regexp_full_match(phone_digits(x), '0[1-9]\d{8,9}') THEN phone_digits(x) END
-);
-CREATE OR REPLACE MACRO phone_digits(x) AS (
-    regexp_replace(regexp_replace(x, '[\s()./\-]', '', 'g'), '^(\+44|0044)0?', '0')
 );
 -- SGJD code: two digits, oblique, three digits, and sometimes one more; stored without the oblique.
 CREATE OR REPLACE MACRO read_crime_code(x) AS (
     CASE WHEN regexp_full_match(x, '\d{5,6}') THEN x
          WHEN regexp_full_match(x, '\d{1,2}\s*/\s*\d{1,4}')
-         THEN lpad(trim(split_part(x, '/', 1)), 2, '0') || lpad(trim(split_part(x, '/', 2)), greatest(3, length(trim(split_part(x, '/', 2)))), '0')
+         THEN lpad(trim(split_part(x, '/', 1)), 2, '0') || lpad(trim(split_part(x, '/', 2)), greatest(3, length(trim(split_part(x, '/', 2))))::INTEGER, '0')
     END
 );
 

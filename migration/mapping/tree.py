@@ -16,6 +16,7 @@ from migration.mapping.model import Origin
 SOURCE_KEYS = frozenset({"from", "constant", "field", "coalesce", "concat", "when", "record_id"})
 """Keys of an expression that say where its value comes from; each expression has exactly one."""
 
+LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 Scalar = str | int | float | bool | None
 Report = Callable[[Origin, str, str], None]
 """Takes a problem: where, what was found, what was expected."""
@@ -63,7 +64,7 @@ def read_tree(path: Path, name: str, report: Report) -> Node | None:
     Args:
         name: how origins call the file.
     """
-    loader = yaml.SafeLoader(path.read_text(encoding="utf-8"))
+    loader = LOADER(path.read_text(encoding="utf-8"))
     try:
         root = loader.get_single_node()
         if root is None:

@@ -1,0 +1,273 @@
+"""The tables the mapping leaves: entities, dispositions, rejects, issues and the use of codes.
+
+Enters: Parquet files with every source record and its outcome. Leaves: the `mapped` and `rejected` layers. Must hold:
+entity tables have exactly the columns and types of `arrow_schema`; the dispositions of a table and entity are as many
+as its source records. Refuses: a balance that does not close (ReconciliationError).
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from migration.duck import copy_to_parquet
+from migration.errors import ReconciliationError
+from migration.fingerprint import row_hash_sql
+from migration.layers import LayerWriter, parquet_metadata
+from migration.mapping.compile import crosswalk_relation
+from migration.mapping.expressions import Lookup
+from migration.mapping.literals import literal, name
+from migration.mapping.model import Pack, Record
+from migration.records import Disposition, RunContext
+from migration.schema.arrow import duckdb_type
+from migration.schema.model import Entity, Field, NationalSchema
+
+QUARANTINED_LINES = "quarantined lines"
+"""View of the raw lines that extraction could not read."""
+
+
+@dataclass(frozen=True)
+class Decided:
+    """One record map and the Parquet file with its source records and their outcomes."""
+
+    record: Record
+    path: Path
+
+
+def write_entity(
+    connection: duckdb.DuckDBPyConnection,
+    context: RunContext,
+    pack: Pack,
+    entity: Entity,
+    decided: list[Decided],
+    writer: LayerWriter,
+) -> int:
+    """Write the loaded rows of one entity; returns how many."""
+    parts = [_entity_select(context, pack, entity, d) for d in decided if d.record.merged_into is None]
+    if not parts:
+        return 0
+    query = "\nUNION ALL BY NAME\n".join(parts)
+    return copy_to_parquet(connection, query, writer.path(entity.name), parquet_metadata(context))
+
+
+def _entity_select(context: RunContext, pack: Pack, entity: Entity, decided: Decided) -> str:
+    record = decided.record
+    hashed = [f.name for f in entity.business_fields if f.filled_by is None]
+    lineage = {
+        "division_code": literal(pack.division),
+        "source_system": literal(record.system),
+        "source_table": literal(record.table),
+        "source_key": "_key",
+        "source_row": "_source_row",
+        "run_id": literal(context.run_id),
+        "mapping_version": literal(pack.version),
+        "row_hash": row_hash_sql(hashed),
+        "security_marking": literal(pack.system(record.system).marking),
+        "retention_class": "_retention",
+    }
+    columns = ", ".join(f"{_column_sql(f, lineage)}::{duckdb_type(f)} AS {name(f.name)}" for f in entity.fields)
+    return f"SELECT {columns} FROM read_parquet({literal(decided.path)}) WHERE _outcome = 'LOADED'"
+
+
+def _column_sql(field: Field, lineage: dict[str, str]) -> str:
+    return lineage[field.name] if field.is_lineage else name(field.name)
+
+
+def write_dispositions(
+    connection: duckdb.DuckDBPyConnection, context: RunContext, pack: Pack, decided: list[Decided], writer: LayerWriter
+) -> int:
+    """Write one disposition for each source record; returns how many."""
+    parts = [
+        f"SELECT {_where_from(pack, d.record)}, {literal(d.record.entity)} AS entity, _key AS source_key, "
+        "_outcome AS outcome, CASE WHEN _outcome = 'LOADED' THEN _id ELSE _target END AS target_id, "
+        f"_rule AS rule_id, _reason AS reason_code FROM read_parquet({literal(d.path)})"
+        for d in decided
+    ]
+    parts.append(
+        f"SELECT {literal(pack.division)} AS division_code, source_system, source_table, entity, source_key, "
+        f"'QUARANTINED' AS outcome, NULL AS target_id, rule_id, reason_code FROM {name(QUARANTINED_LINES)}"
+    )
+    union = "\nUNION ALL BY NAME\n".join(parts)
+    columns = "division_code, source_system, source_table, entity, source_key, outcome, target_id, rule_id, reason_code"
+    query = f"SELECT {literal(context.run_id)} AS run_id, {columns} FROM ({union})"
+    return copy_to_parquet(connection, query, writer.path("disposition"), parquet_metadata(context))
+
+
+def _where_from(pack: Pack, record: Record) -> str:
+    return (
+        f"{literal(pack.division)} AS division_code, {literal(record.system)} AS source_system, "
+        f"{literal(record.table)} AS source_table"
+    )
+
+
+def write_rejects(
+    connection: duckdb.DuckDBPyConnection, context: RunContext, pack: Pack, decided: list[Decided], writer: LayerWriter
+) -> int:
+    """Write why each quarantined record was rejected, one row for each field at fault; returns how many rows."""
+    parts = [_problem_select(pack, d.record, d.path, "Q") for d in decided]
+    for item in decided:  # a record quarantined for its key or its parent has no field at fault of its own
+        parts.append(
+            f"SELECT {_where_from(pack, item.record)}, _key AS source_key, _source_row AS source_row, "
+            f"{literal(item.record.entity)} AS entity, split_part(_rule, '.', 2) AS field, _rule AS rule_id, "
+            f"_reason AS reason_code FROM read_parquet({literal(item.path)}) WHERE _outcome = 'QUARANTINED' "
+            "AND NOT list_contains(list_transform(coalesce(_problems, []), lambda p: p[1]), 'Q')"
+        )
+    parts.append(
+        f"SELECT {literal(pack.division)} AS division_code, source_system, source_table, source_key, "
+        f"NULL AS source_row, entity, NULL AS field, rule_id, reason_code FROM {name(QUARANTINED_LINES)}"
+    )
+    return _write_problems(connection, context, parts, writer.path("rejects"))
+
+
+def write_issues(
+    connection: duckdb.DuckDBPyConnection, context: RunContext, pack: Pack, decided: list[Decided], writer: LayerWriter
+) -> int:
+    """Write every field of a loaded record that was emptied, replaced or repaired; returns how many rows."""
+    parts = [_problem_select(pack, d.record, d.path, "I") for d in decided]
+    return _write_problems(connection, context, parts, writer.path("issues"))
+
+
+def _problem_select(pack: Pack, record: Record, path: Path, kind: str) -> str:
+    outcome = Disposition.QUARANTINED if kind == "Q" else Disposition.LOADED
+    return (
+        f"SELECT {_where_from(pack, record)}, _key AS source_key, _source_row AS source_row, "
+        f"{literal(record.entity)} AS entity, split_part(problem, '|', 2) AS field, "
+        f"{literal(record.entity + '.')} || split_part(problem, '|', 2) AS rule_id, "
+        "split_part(problem, '|', 3) AS reason_code "
+        f"FROM (SELECT _key, _source_row, unnest(_problems) AS problem FROM read_parquet({literal(path)}) "
+        f"WHERE _outcome = {literal(outcome.value)}) WHERE problem[1] = {literal(kind)}"
+    )
+
+
+def _write_problems(connection: duckdb.DuckDBPyConnection, context: RunContext, parts: list[str], path: Path) -> int:
+    union = "\nUNION ALL BY NAME\n".join(parts)
+    columns = (
+        "source_system::VARCHAR AS source_system, source_table::VARCHAR AS source_table, "
+        "source_key::VARCHAR AS source_key, source_row::BIGINT AS source_row, entity::VARCHAR AS entity, "
+        "field::VARCHAR AS field, rule_id::VARCHAR AS rule_id, reason_code::VARCHAR AS reason_code"
+    )
+    return copy_to_parquet(connection, f"SELECT {columns} FROM ({union})", path, parquet_metadata(context))
+
+
+def write_rejected_rows(
+    connection: duckdb.DuckDBPyConnection, context: RunContext, decided: list[Decided], writer: LayerWriter
+) -> None:
+    """Write the raw rows of which at least one record was quarantined, table by table."""
+    tables: dict[tuple[str, str], list[Path]] = defaultdict(list)
+    for item in decided:
+        tables[item.record.system, item.record.table].append(item.path)
+    for (system, table), paths in sorted(tables.items()):
+        rows = " UNION ".join(
+            f"SELECT _source_row FROM read_parquet({literal(p)}) WHERE _outcome = 'QUARANTINED'" for p in paths
+        )
+        view = name(f"{system}.{table}")
+        query = f"SELECT r.* FROM {view} AS r SEMI JOIN ({rows}) AS q ON q._source_row = r._source_row"
+        row = connection.execute(f"SELECT 1 FROM ({rows}) LIMIT 1").fetchone()
+        if row is not None:
+            copy_to_parquet(connection, query, writer.path(f"rows/{system}/{table}"), parquet_metadata(context))
+
+
+def write_code_uses(
+    connection: duckdb.DuckDBPyConnection,
+    context: RunContext,
+    pack: Pack,
+    schema: NationalSchema,
+    decided: list[Decided],
+    writer: LayerWriter,
+) -> int:
+    """Write each distinct legacy code met, what it became and how often; returns how many have no national code."""
+    parts = ["SELECT NULL, NULL, NULL, NULL, 0 WHERE false"]
+    for item in decided:
+        for field in item.record.fields:
+            codes = schema.entity(item.record.entity).field(field.name).codes
+            if isinstance(field.expression, Lookup) and codes is not None:
+                parts.append(_uses_select(item, field.name, field.expression, codes))
+    columns = "crosswalk VARCHAR, list_name VARCHAR, legacy_value VARCHAR, national_code VARCHAR, uses BIGINT"
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE code_uses ({columns})")
+    connection.execute(f"INSERT INTO code_uses {' UNION ALL '.join(parts)}")
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE code_decisions (crosswalk VARCHAR, legacy_value VARCHAR, status VARCHAR, "
+        "level VARCHAR)"
+    )
+    decisions = [
+        (crosswalk.name, d.legacy_value, d.status, d.level)
+        for crosswalk in pack.crosswalks.values()
+        for d in crosswalk.decisions.values()
+    ]
+    if decisions:
+        connection.executemany("INSERT INTO code_decisions VALUES (?, ?, ?, ?)", decisions)
+    query = """
+        SELECT u.crosswalk, u.list_name, u.legacy_value, u.national_code,
+               CASE WHEN d.status IS NOT NULL THEN d.status WHEN u.national_code IS NOT NULL THEN 'NATIONAL'
+                    ELSE 'UNRESOLVED' END AS status,
+               d.level, sum(u.uses)::BIGINT AS uses
+        FROM code_uses AS u LEFT JOIN code_decisions AS d USING (crosswalk, legacy_value)
+        GROUP BY ALL
+    """
+    copy_to_parquet(connection, query, writer.path("codes"), parquet_metadata(context))
+    row = connection.execute(f"SELECT count(*) FROM ({query}) WHERE status = 'UNRESOLVED'").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _uses_select(item: Decided, field: str, lookup: Lookup, codes: str) -> str:
+    legacy = name(f"_code {field}")
+    relation = name(crosswalk_relation(lookup.crosswalk, codes, is_identity=lookup.identity))
+    return (
+        f"SELECT {literal(lookup.crosswalk)}, {literal(codes)}, u.{legacy}, x.national_code, u.uses "
+        f"FROM (SELECT {legacy}, count(*) AS uses FROM read_parquet({literal(item.path)}) "
+        f"WHERE {legacy} IS NOT NULL GROUP BY 1) AS u LEFT JOIN {relation} AS x ON x.legacy_value = u.{legacy}"
+    )
+
+
+def check_balance(
+    connection: duckdb.DuckDBPyConnection, pack: Pack, decided: list[Decided], mapped: dict[str, int], path: Path
+) -> dict[str, int]:
+    """Counts by outcome, after showing that none is missing and none is double.
+
+    Args:
+        mapped: loaded rows written, by entity.
+        path: the written dispositions.
+
+    Raises:
+        ReconciliationError: a table's rows and its dispositions differ, or loaded records and written rows do.
+    """
+    where = f"map of division {pack.division}"
+    dispositions = f"read_parquet({literal(path)})"
+    counted = {
+        (str(s), str(t), str(e)): int(n)
+        for s, t, e, n in connection.execute(
+            f"SELECT source_system, source_table, entity, count(*) FROM {dispositions} GROUP BY ALL"
+        ).fetchall()
+    }
+    for system in pack.systems:
+        for table in system.tables:
+            if table.primary is None:
+                continue
+            rows = _count(connection, name(f"{system.name}.{table.name}"))
+            lines = _count(
+                connection,
+                f"(SELECT 1 FROM {name(QUARANTINED_LINES)} WHERE source_system = {literal(system.name)} "
+                f"AND source_table = {literal(table.name)})",
+            )
+            found = counted.get((system.name, table.name, table.primary), 0)
+            if found != rows + lines:
+                raise ReconciliationError(
+                    f"{where}, {system.name}.{table.name}",
+                    f"{found} dispositions of {table.primary}",
+                    f"{rows} raw rows and {lines} unreadable lines",
+                    "A record is lost or doubled: report this with the pack.",
+                )
+    outcomes = {
+        str(o): int(n)
+        for o, n in connection.execute(f"SELECT outcome, count(*) FROM {dispositions} GROUP BY 1").fetchall()
+    }
+    loaded, written = outcomes.get(Disposition.LOADED.value, 0), sum(mapped.values())
+    if loaded != written:
+        raise ReconciliationError(where, f"{written} mapped rows", f"{loaded} LOADED dispositions", "Report this.")
+    return outcomes
+
+
+def _count(connection: duckdb.DuckDBPyConnection, relation: str) -> int:
+    row = connection.execute(f"SELECT count(*) FROM {relation}").fetchone()
+    return int(row[0]) if row else 0

@@ -1,0 +1,160 @@
+"""The stage `map`: raw rows become national records, each with its disposition.
+
+Enters: the `raw` layer and the effective pack. Leaves: the layers `mapped` (entity tables and `disposition`) and
+`rejected` (`rejects`, `issues`, `codes`, and the rejected raw rows). Must hold: for each source table the source
+records of its primary entity are its rows, to the row, and each ends in exactly one disposition. Refuses: a raw table
+with other columns than the pack's, a draft pack in a cutover, a weeding rule over its cap.
+"""
+
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import duckdb
+
+from migration.duck import open_session
+from migration.errors import ConfigError, QualityError
+from migration.layers import current_manifest, layer_folder, read_manifest, stage_key, write_layer
+from migration.mapping import outputs, prepare
+from migration.mapping.fates import decide_record, order_entities, quarantine_clashes, record_fates
+from migration.mapping.literals import literal, name
+from migration.mapping.load import load_pack
+from migration.mapping.model import Pack
+from migration.mapping.outputs import Decided
+from migration.records import Disposition, Layer, Phase, RunContext, Stage, StageResult, StageStatus
+from migration.schema.model import NationalSchema, load_schema
+
+
+def map_division(context: RunContext) -> StageResult:
+    """Map a division's raw layer by its pack.
+
+    Raises:
+        ConfigError: the pack has problems, or is a draft in a cutover.
+        SourceError: the raw layer is not there or not shaped as the pack says.
+        QualityError: a confirmed weeding rule takes more records than its cap.
+        ReconciliationError: a record is lost or doubled.
+    """
+    started = time.monotonic()
+    pack = load_pack(context.settings, context.division)
+    if pack.is_draft and context.phase is Phase.CUTOVER:
+        fix = "Decide what is undecided and take `draft: true` out of division.yml."
+        raise ConfigError(f"pack of division {pack.division}", "a draft pack", "a finished one for a cutover", fix)
+    raw = read_manifest(context, Layer.RAW)
+    key = stage_key([raw.content_hash], pack_version=pack.version)
+    layers = [current_manifest(context, layer, key) for layer in (Layer.MAPPED, Layer.REJECTED)]
+    if all(layer is not None for layer in layers):
+        status, counts = StageStatus.SKIPPED, _read_counts(context)
+    else:
+        status, counts = StageStatus.DONE, _write_layers(context, pack, key)
+    tables = tuple(
+        result for layer in (Layer.MAPPED, Layer.REJECTED) for result in read_manifest(context, layer).table_results()
+    )
+    folders = (layer_folder(context, Layer.MAPPED), layer_folder(context, Layer.REJECTED))
+    return StageResult(Stage.MAP, status, time.monotonic() - started, tables, counts, folders)
+
+
+def _read_counts(context: RunContext) -> dict[str, int]:
+    facts = read_manifest(context, Layer.MAPPED).facts.get("counts", {})
+    return {str(k): int(v) for k, v in facts.items()} if isinstance(facts, dict) else {}
+
+
+def _write_layers(context: RunContext, pack: Pack, key: str) -> dict[str, int]:
+    schema = load_schema()
+    spill = context.settings.home / "spill"
+    spill.mkdir(parents=True, exist_ok=True)
+    with (
+        TemporaryDirectory(dir=spill, prefix="map-") as work,
+        open_session(context.settings) as connection,
+        write_layer(context, Layer.REJECTED, key) as rejected,
+        write_layer(context, Layer.MAPPED, key) as mapped,
+    ):
+        decided = decide_all(connection, pack, schema, layer_folder(context, Layer.RAW), Path(work))
+        rows = {
+            e.name: outputs.write_entity(
+                connection, context, pack, e, [d for d in decided if d.record.entity == e.name], mapped
+            )
+            for e in schema.mapped_entities()
+        }
+        outputs.write_dispositions(connection, context, pack, decided, mapped)
+        counts = outputs.check_balance(connection, pack, decided, rows, mapped.path("disposition"))
+        counts["rejects"] = outputs.write_rejects(connection, context, pack, decided, rejected)
+        counts["issues"] = outputs.write_issues(connection, context, pack, decided, rejected)
+        counts["unresolved_codes"] = outputs.write_code_uses(connection, context, pack, schema, decided, rejected)
+        outputs.write_rejected_rows(connection, context, decided, rejected)
+        mapped.facts |= {"counts": counts, "pack_version": pack.version}
+    return counts
+
+
+def decide_all(
+    connection: duckdb.DuckDBPyConnection, pack: Pack, schema: NationalSchema, raw: Path, work: Path
+) -> list[Decided]:
+    """Every source record of a pack with its outcome, in one Parquet file for each record map.
+
+    Args:
+        raw: folder of the raw layer.
+        work: folder for the files.
+    """
+    prepare.prepare_session(connection)
+    has_state: dict[tuple[str, str], bool] = {}
+    for system in pack.systems:
+        for table in system.tables:
+            prepare.view_raw(connection, system, table, prepare.raw_path(raw, system, table))
+            if table.primary is not None:
+                has_state[system.name, table.name] = prepare.mark_repeats(connection, system, table)
+    _view_quarantined_lines(connection, pack, raw)
+    prepare.make_crosswalks(connection, pack, schema)
+    prepare.make_joins(connection, pack)
+    decided: list[Decided] = []
+    for entity in order_entities(schema):
+        paths = []
+        for record in (r for r in pack.records if r.entity == entity.name):
+            path = work / f"{len(decided):04d}.parquet"
+            decide_record(connection, pack, record, entity, has_state[record.system, record.table], path)
+            decided.append(Decided(record, path))
+            if record.merged_into is None:
+                paths.append(path)
+        if paths:
+            quarantine_clashes(connection, entity, paths)
+        record_fates(connection, entity, paths)
+    _check_caps(connection, pack, decided)
+    return decided
+
+
+def _view_quarantined_lines(connection: duckdb.DuckDBPyConnection, pack: Pack, raw: Path) -> None:
+    """The lines extraction could not read, as source records of their table's primary entity."""
+    path = raw / "_quarantine.parquet"
+    view = name(outputs.QUARANTINED_LINES)
+    columns = "source_system, source_table, entity, source_key, rule_id, reason_code"
+    if not path.exists():
+        empty = ", ".join(f"NULL::VARCHAR AS {c}" for c in columns.split(", "))
+        connection.execute(f"CREATE VIEW {view} AS SELECT {empty} WHERE false")
+        return
+    cases = " ".join(
+        f"WHEN source_system = {literal(s.name)} AND source_table = {literal(t.name)} THEN {literal(t.primary)}"
+        for s in pack.systems
+        for t in s.tables
+        if t.primary is not None
+    )
+    connection.execute(
+        f"CREATE VIEW {view} AS SELECT {columns} FROM (SELECT *, CASE {cases} END AS entity, "
+        "'line ' || line || '@' || byte_offset AS source_key, 'extract.line' AS rule_id "
+        f"FROM {prepare.parquet(path)}) WHERE entity IS NOT NULL"
+    )
+
+
+def _check_caps(connection: duckdb.DuckDBPyConnection, pack: Pack, decided: list[Decided]) -> None:
+    for item in decided:
+        for rule in (r for r in item.record.weed if r.confirmed_by):
+            rule_id = f"{item.record.entity}.{rule.name}"
+            taken = prepare.count_rows(
+                connection,
+                f"(SELECT 1 FROM {prepare.parquet(item.path)} WHERE _outcome = {literal(Disposition.WEEDED.value)} "
+                f"AND _rule = {literal(rule_id)})",
+            )
+            if taken > rule.cap:
+                raise QualityError(
+                    f"weeding rule {rule_id} ({rule.origin})",
+                    f"{taken} records",
+                    f"at most {rule.cap}, its cap",
+                    "Have the same two people confirm a higher cap, or correct the rule.",
+                )
