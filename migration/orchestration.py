@@ -19,13 +19,14 @@ from migration.records import Phase, RunContext, Stage, StageResult, new_run_id
 from migration.settings import get_settings
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from sqlalchemy import Connection
 
 RunKey = dict[str, str]
 """What tasks call a run by: `division` and `run_id`."""
 APPROVE, REFUSE = "Approve", "Refuse"
 """What a signer can answer; `DECISIONS` says how the sign-off table calls it."""
 DECISIONS = {APPROVE: "APPROVE", REFUSE: "REFUSE"}
+REASON_NOT_KEPT = "The reason given was not kept: none, too short, or with what looks like a personal value."
 
 
 @dataclass(frozen=True)
@@ -123,49 +124,23 @@ def summarise(result: StageResult) -> dict[str, object]:
 
 
 def require_passing_gate(run: RunKey) -> dict[str, object]:
-    """The gate's verdict and evidence hash.
+    """The verdicts of the gate's criteria.
 
     Raises:
-        CutoverError: the verdict is red, or the gate was not evaluated.
+        CutoverError: a criterion is red, or the gate was not evaluated.
     """
+    from migration.load.permission import read_gate
     from migration.runner import national_engine
 
     context = open_run(run)
-    with national_engine(context) as engine:
-        gate = _read_gate(context, engine)
-    reds = sorted(criterion for criterion, verdict in gate.criteria.items() if verdict == "RED")
-    if gate.verdict == "RED":
-        fix = f"Read the report ({context.report_folder}), repair and run again."
-        raise CutoverError(f"gate of run {context.run_id}", f"RED ({', '.join(reds)})", "GREEN or AMBER", fix)
-    return {"verdict": gate.verdict, "evidence_hash": gate.evidence_hash, "report": str(context.report_folder)}
-
-
-@dataclass(frozen=True)
-class _Gate:
-    criteria: dict[str, str]
-    evidence_hash: str
-
-    @property
-    def verdict(self) -> str:
-        """Worst verdict of all criteria."""
-        return max(self.criteria.values(), key=("GREEN", "AMBER", "RED").index)
-
-
-def _read_gate(context: RunContext, engine: "Engine") -> _Gate:
-    import sqlalchemy as sa
-
-    from migration.schema.sql import table_of
-
-    gate = table_of("gate")
-    query = sa.select(gate.c.criterion_id, gate.c.verdict, gate.c.evidence_hash).where(
-        gate.c.run_id == context.run_id, gate.c.division_code == context.division
-    )
-    with engine.connect() as connection:
-        rows = connection.execute(query).all()
-    if not rows:
-        fix = f"Run the stage gate: `migrate gate {context.division} --run-id {context.run_id}`."
-        raise CutoverError(f"gate of run {context.run_id}", "no verdict", "an evaluated gate", fix)
-    return _Gate({r.criterion_id: r.verdict for r in rows}, rows[0].evidence_hash)
+    with national_engine(context) as engine, engine.connect() as connection:
+        verdicts = {c.criterion_id: c.verdict for c in read_gate(connection, context)}
+    reds = [name for name, verdict in verdicts.items() if verdict not in ("GREEN", "AMBER")]
+    if reds or not verdicts:
+        found = f"red: {', '.join(reds)}" if verdicts else "not evaluated"
+        fix = f"Read the report in {context.report_folder}, repair and run again."
+        raise CutoverError(f"gate of run {context.division}/{context.run_id}", found, "no red criterion", fix)
+    return {"verdicts": verdicts, "report": str(context.report_folder)}
 
 
 def is_cutover(run: RunKey) -> bool:
@@ -191,31 +166,48 @@ def describe_sign_off(run: RunKey, role: str) -> SignOffRequest:
 
     Raises:
         ConfigError: nobody may sign in that role.
-        CutoverError: the gate was not evaluated.
+        CutoverError: the gate does not permit any signature.
     """
+    from migration.load.evidence import evidence_hash
+    from migration.load.permission import gate_problems, read_gate
     from migration.runner import national_engine
 
     signers = find_signers(role)
     context = open_run(run)
-    with national_engine(context) as engine:
-        gate = _read_gate(context, engine)
-        totals = _read_dispositions(context, engine)
-    open_items = [f"{verdict}: {name}" for name, verdict in sorted(gate.criteria.items()) if verdict != "GREEN"]
-    title = role.replace("_", " ")
-    lines = [
+    with national_engine(context) as engine, engine.connect() as connection:
+        evidence = evidence_hash(connection, context)
+        criteria = read_gate(connection, context)
+        totals = _read_dispositions(connection, context)
+    problems = gate_problems(criteria, evidence)
+    if problems:
+        fix = f"Read the report in {context.report_folder}, repair or waive, and start a new cutover."
+        where = f"sign-off of run {context.division}/{context.run_id} as {role}"
+        raise CutoverError(where, "; ".join(problems), "evidence that may be signed", fix)
+    waived = [c.criterion_id for c in criteria if c.verdict == "AMBER"]
+    body = _write_body(context, waived, totals, evidence)
+    verdict = "AMBER, under waivers" if waived else "GREEN"
+    subject = f"Division {context.division}: the {role.replace('_', ' ')} decides on the cutover (gate: {verdict})"
+    return SignOffRequest(subject, body, evidence, signers)
+
+
+def _write_body(context: RunContext, waived: list[str], totals: Mapping[str, int], evidence: str) -> str:
+    """The question in Markdown: waivers first."""
+    waivers = "\n".join(f"- {name}: AMBER, under a waiver" for name in waived)
+    rows = "\n".join(f"| {name} | {count:,} |" for name, count in totals.items())
+    parts = [
         f"**{context.settings.security_marking}**",
-        f"Division {context.division}, run `{context.run_id}`",
-        f"Gate: **{gate.verdict}**" + "".join(f"\n- {line}" for line in open_items),
-        "| disposition | source records |\n|---|---:|\n" + "\n".join(f"| {k} | {v:,} |" for k, v in totals.items()),
+        f"Division {context.division}, run `{context.run_id}`. Gate: **{'AMBER' if waived else 'GREEN'}**",
+        waivers,
+        f"| disposition | source records |\n|---|---:|\n{rows}",
         f"Report: `{context.report_folder / 'report.html'}`",
-        f"Evidence: `{gate.evidence_hash}`",
-        "Your decision is recorded with your name for exactly this evidence. A refusal ends the run.",
+        f"Evidence: `{evidence}`",
+        "Your decision is recorded with your name, for exactly this evidence. A refusal ends the run; say why.",
     ]
-    subject = f"Division {context.division}: {title} decides on the cutover ({gate.verdict})"
-    return SignOffRequest(subject, "\n\n".join(lines), gate.evidence_hash, signers)
+    return "\n\n".join(part for part in parts if part)
 
 
-def _read_dispositions(context: RunContext, engine: "Engine") -> dict[str, int]:
+def _read_dispositions(connection: "Connection", context: RunContext) -> dict[str, int]:
+    """Source records by outcome, and their total."""
     import sqlalchemy as sa
 
     from migration.schema.sql import table_of
@@ -227,32 +219,36 @@ def _read_dispositions(context: RunContext, engine: "Engine") -> dict[str, int]:
         .group_by(ledger.c.outcome)
         .order_by(ledger.c.outcome)
     )
-    with engine.connect() as connection:
-        totals = {str(outcome): int(rows) for outcome, rows in connection.execute(query)}
+    totals = {str(outcome): int(rows) for outcome, rows in connection.execute(query)}
     return {**totals, "extracted": sum(totals.values())}
 
 
-def record_decision(run: RunKey, role: str, person: str, answer: str, reason: str, evidence_hash: str) -> RunKey:
-    """Record a signer's answer for the evidence it was given on.
+def record_decision(run: RunKey, role: str, person: str, answer: str, reason: str, shown_evidence: str) -> None:
+    """Record a signer's answer for the evidence it was given on. A reason that may not be kept is replaced by a note.
 
     Raises:
-        CutoverError: the evidence changed since the signer was asked, the person has signed in another role, or the
-            answer is a refusal; a refusal is recorded before it is raised.
+        CutoverError: the evidence changed since the signer was asked, the rules refuse the signature, or the answer is
+            a refusal; a refusal is recorded before it is raised.
     """
     from migration.cutover.signoff import record_sign_off
+    from migration.load.evidence import evidence_hash
     from migration.runner import national_engine
 
     context = open_run(run)
-    where = f"sign-off of run {context.run_id} as {role}"
+    where = f"sign-off of run {context.division}/{context.run_id} as {role}"
     with national_engine(context) as engine:
-        if _read_gate(context, engine).evidence_hash != evidence_hash:
-            fix = "Trigger the cutover again: what was signed is not what would be published."
+        with engine.connect() as connection:
+            current = evidence_hash(connection, context)
+        if current != shown_evidence:
+            fix = "Start the cutover again: what was signed is not what would be published."
             raise CutoverError(where, "evidence that changed after it was shown", "the evidence shown", fix)
-        record_sign_off(engine, context, role, person, DECISIONS[answer], reason)
+        try:
+            record_sign_off(engine, context, role, person, DECISIONS[answer], reason)
+        except ConfigError:
+            record_sign_off(engine, context, role, person, DECISIONS[answer], REASON_NOT_KEPT)
     if answer != APPROVE:
-        fix = "Repair what the signer names in control.sign_off, then start a new cutover."
+        fix = "Repair what control.sign_off gives as the reason, then start a new cutover."
         raise CutoverError(where, "a refusal", "an approval", fix)
-    return run
 
 
 def publish(run: RunKey) -> dict[str, object]:

@@ -43,7 +43,7 @@ class SignOffOperator(HITLOperator):
 
     def execute_complete(self, context: Any, event: dict[str, Any], evidence_hash: str) -> dict[str, str]:
         """Record the answer for the evidence that was shown; fail on a refusal."""
-        answer = super().execute_complete(context, event)
+        answer = guarded(super().execute_complete)(context, event)
         reason = str(answer["params_input"].get("reason", ""))
         person = answer["responded_by_user"]["name"]
         run = find_key(self.division, context["dag_run"])
