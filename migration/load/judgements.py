@@ -1,8 +1,8 @@
 """Judgements of people on pairs of nominals, kept in the national database.
 
-Enters: rows of `control.match_judgement`. Leaves: the same as Arrow, and new or reversed rows. Must hold: a row is never
-changed but for the stamp of its reversal (the table refuses anything else). Judgements belong to no run and no division: they
-outlast both.
+Enters: rows of `control.match_judgement`. Leaves: the same as Arrow, and new or reversed rows. Must hold: a row
+is never changed but for the stamp of its reversal (the table refuses anything else). Judgements belong to no run and no
+division: they outlast both.
 """
 
 from datetime import UTC, datetime
