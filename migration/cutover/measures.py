@@ -21,6 +21,10 @@ from migration.schema.model import load_schema
 
 LISTED = 10
 """Names a finding lists at most; the counts cover all."""
+COMPARED_LAYERS = frozenset({"raw", "mapped", "staging"})
+"""Layers that a reconciliation has control totals of, whatever the division."""
+BREAK_LAYER = "break"
+"""Layer under which the reconciliation records what it found to differ."""
 
 
 @dataclass(frozen=True)
@@ -86,16 +90,18 @@ def _measure_ledger(subject: Subject) -> Finding:
 
 
 def _measure_reconciliation(subject: Subject) -> Finding:
-    """Layers that have files but no control totals; reconciliation raises on a break and then leaves none."""
+    """Breaks that the reconciliation recorded, and layers it should have compared and did not."""
     totals = subject.rows(
         "SELECT layer, count(*) FROM control.control_total WHERE run_id = :run_id AND division_code = :division "
-        "GROUP BY layer ORDER BY layer",
+        "GROUP BY layer ORDER BY layer"
     )
     if not totals:
         return Finding(error="no control totals recorded")
-    needed = {Layer.RAW.value, Layer.MAPPED.value}
-    missing = sorted(needed - {row[0] for row in totals})
-    return Finding(rows=len(missing), figures={"totals": {r[0]: int(r[1]) for r in totals}, "layers_missing": missing})
+    counts = {row[0]: int(row[1]) for row in totals}
+    missing = sorted(COMPARED_LAYERS - set(counts))
+    breaks = counts.pop(BREAK_LAYER, 0)
+    figures = {"totals": counts, "breaks": breaks, "layers_missing": missing}
+    return Finding(rows=breaks + len(missing), figures=figures)
 
 
 def _measure_constraints(subject: Subject) -> Finding:

@@ -1,0 +1,232 @@
+"""Publishing and rolling back on a real PostgreSQL."""
+
+import pytest
+import sqlalchemy as sa
+from invented_lake import LEAD, Lake, bring_to_gate, letters, publish, roll_back, sign, touch_linked_facts
+
+from migration.errors import ConfigError, CutoverError
+from migration.load.content import national_content_hash
+from migration.load.processing_log import verify_chain
+from migration.load.publications import published_runs
+from migration.load.publish import publish_run
+from migration.records import Phase, PublishedRun
+from migration.schema.model import load_schema
+
+FIRST, SECOND, THIRD = letters(3)
+RUN = "20260901T080000Z"
+
+
+def count(engine: sa.Engine, table: str, where: str = "TRUE") -> int:
+    with engine.connect() as connection:
+        return int(connection.scalar(sa.text(f"SELECT count(*) FROM {table} WHERE {where}")) or 0)
+
+
+def publish_others(lake: Lake, engine: sa.Engine, *runs: tuple[str, list[str]]) -> None:
+    for division, names in runs:
+        publish(lake.make_run(division, names, published=published_runs(engine)), engine)
+
+
+def test_publish_when_signed_attaches_every_partition_and_records_it(lake: Lake, engine: sa.Engine) -> None:
+    empty = national_content_hash(engine)
+    result = publish(lake.make_run(FIRST, ["ann", "bob"]), engine)
+    assert published_runs(engine) == [PublishedRun(FIRST, RUN)]
+    for entity in load_schema().partitioned_entities():
+        assert count(engine, f"national.{entity.name}") == 2
+    assert (result.hash_before, result.hash_after) == (empty, national_content_hash(engine))
+    assert result.hash_after != empty
+    assert result.rows == 2 * len(load_schema().partitioned_entities())
+    assert count(engine, "control.publication", "action = 'PUBLISH'") == 1
+    assert count(engine, "control.migration_run", "outcome = 'PUBLISHED'") == 1
+    assert verify_chain(engine).is_intact and verify_chain(engine).entries >= 1
+
+
+def test_publish_when_names_are_shared_combines_them_across_divisions(lake: Lake, engine: sa.Engine) -> None:
+    publish(lake.make_run(FIRST, ["ann", "bob"]), engine)
+    result = publish(lake.make_run(SECOND, ["bob", "cat"], published=published_runs(engine)), engine)
+    assert count(engine, "national.golden_nominal", "golden_status_code = 'LIVE'") == 3
+    assert count(engine, "national.golden_nominal", f"nominals = 2 AND divisions = '{FIRST},{SECOND}'") == 1
+    assert result.links.golden_combined == 1
+    assert count(engine, "control.processing_log", "operation = 'COMBINATION'") == 1
+    assert count(engine, "control.golden_history", "valid_to_utc IS NULL") == 4
+
+
+def test_rollback_gives_the_content_hash_of_before(lake: Lake, engine: sa.Engine) -> None:
+    publish(lake.make_run(FIRST, ["ann", "bob"]), engine)
+    before = national_content_hash(engine)
+    publish(lake.make_run(SECOND, ["bob", "cat"], published=published_runs(engine)), engine)
+    assert national_content_hash(engine) != before
+    result = roll_back(lake, engine, SECOND)
+    assert national_content_hash(engine) == before == result.hash_after
+    assert result.is_as_before is True
+    assert published_runs(engine) == [PublishedRun(FIRST, RUN)]
+    assert count(engine, "national.nominal") == 2
+
+
+def test_rollback_of_both_divisions_leaves_the_empty_content(lake: Lake, engine: sa.Engine) -> None:
+    empty = national_content_hash(engine)
+    publish_others(lake, engine, (FIRST, ["ann"]), (SECOND, ["ann"]))
+    roll_back(lake, engine, FIRST)
+    roll_back(lake, engine, SECOND)
+    assert national_content_hash(engine) == empty
+    assert published_runs(engine) == []
+    assert count(engine, "national.golden_nominal", "golden_status_code = 'LIVE'") == 0
+    assert count(engine, "national.golden_nominal", "golden_status_code = 'RETIRED'") >= 1
+
+
+def test_rollback_after_later_divisions_equals_publishing_only_the_others(
+    lake: Lake, engine: sa.Engine, create_national_database: object
+) -> None:
+    names = {FIRST: ["ann", "bob"], SECOND: ["bob", "cat"], THIRD: ["cat", "bob", "dan"]}
+    publish_others(lake, engine, *names.items())
+    roll_back(lake, engine, SECOND)
+    with_rollback = national_content_hash(engine)
+
+    from migration.load.engine import connect, read_url
+
+    other = connect(read_url(create_national_database()), "second database")  # type: ignore[operator]
+    publish_others(lake, other, (THIRD, names[THIRD]), (FIRST, names[FIRST]))
+    assert national_content_hash(other) == with_rollback
+    other.dispose()
+
+
+def test_rollback_of_a_republished_division_brings_its_earlier_run_back(lake: Lake, engine: sa.Engine) -> None:
+    publish(lake.make_run(FIRST, ["ann", "bob"]), engine)
+    before = national_content_hash(engine)
+    publish(lake.make_run(FIRST, ["ann", "eve", "fay"], run_id="20260902T080000Z"), engine)
+    assert count(engine, "national.nominal") == 3
+    result = roll_back(lake, engine, FIRST)
+    assert result.restored_run_id == RUN and result.is_as_before is True
+    assert national_content_hash(engine) == before
+    assert published_runs(engine) == [PublishedRun(FIRST, RUN)]
+    roll_back(lake, engine, FIRST)
+    assert published_runs(engine) == []
+
+
+def test_publish_after_rollback_and_new_staging_gives_the_same_content(lake: Lake, engine: sa.Engine) -> None:
+    first = publish(lake.make_run(FIRST, ["ann", "bob"]), engine)
+    roll_back(lake, engine, FIRST)
+    context = lake.make_run(FIRST, ["ann", "bob"])
+    bring_to_gate(context, engine)
+    assert publish_run(context, engine, LEAD).hash_after == first.hash_after
+
+
+def test_golden_id_that_lost_its_nominals_redirects_to_where_they_went(lake: Lake, engine: sa.Engine) -> None:
+    publish_others(lake, engine, (FIRST, ["ann"]), (SECOND, ["ann"]))
+    live = count(engine, "national.golden_nominal", "golden_status_code = 'LIVE'")
+    ids = count(engine, "national.golden_nominal")
+    redirects = count(
+        engine,
+        "national.golden_nominal g JOIN national.golden_nominal t ON t.golden_id = g.redirect_to",
+        "g.golden_status_code = 'REDIRECT' AND t.golden_status_code = 'LIVE'",
+    )
+    assert live == 1 and redirects == ids - 1
+
+
+@pytest.mark.parametrize(
+    ("phase", "sample", "word"), [(Phase.REHEARSAL, 100, "rehearsal"), (Phase.CUTOVER, 10, "sample")]
+)
+def test_publish_when_run_is_no_full_cutover_is_refused(
+    lake: Lake, engine: sa.Engine, phase: Phase, sample: int, word: str
+) -> None:
+    context = lake.make_run(FIRST, ["ann"], phase=phase, sample_percent=sample)
+    bring_to_gate(context, engine)
+    with pytest.raises(CutoverError, match=word):
+        publish_run(context, engine, LEAD)
+    assert count(engine, "national.nominal") == 0
+
+
+def test_publish_when_unsigned_is_refused_naming_both_roles(lake: Lake, engine: sa.Engine) -> None:
+    context = lake.make_run(FIRST, ["ann"])
+    bring_to_gate(context, engine)
+    with pytest.raises(CutoverError, match=r"no data_owner; no rollout_lead"):
+        publish_run(context, engine, LEAD)
+
+
+def test_publish_when_gate_was_not_evaluated_is_refused(lake: Lake, engine: sa.Engine) -> None:
+    from migration.load.stage import load_staging
+
+    context = lake.make_run(FIRST, ["ann"])
+    load_staging(context, engine)
+    with pytest.raises(CutoverError, match="gate was not evaluated"):
+        publish_run(context, engine, LEAD)
+
+
+@pytest.mark.parametrize(
+    "tampering",
+    [
+        "UPDATE staging.{crime_report} SET officer_station = 'elsewhere'",
+        "DELETE FROM staging.{nominal_link}",
+        "UPDATE control.dq_result SET failing_rows = 1",
+        "UPDATE control.disposition SET outcome = 'WEEDED'",
+        "UPDATE control.gate SET verdict = 'AMBER'",
+        "DELETE FROM control.control_total",
+        "UPDATE control.migration_run SET pack_version = 'another'",
+        "INSERT INTO control.waiver VALUES ('w', '{division}', 'r', 'a reason', 'p', now(), '2099-01-01', 1)",
+    ],
+)
+def test_publish_when_evidence_changed_after_signing_is_refused(lake: Lake, engine: sa.Engine, tampering: str) -> None:
+    context = lake.make_run(FIRST, ["ann", "bob"])
+    bring_to_gate(context, engine)
+    sign(context, engine)
+    names = {e.name: f"{e.name}_{FIRST.lower()}" for e in load_schema().partitioned_entities()}
+    with engine.begin() as connection:
+        assert connection.execute(sa.text(tampering.format(division=FIRST, **names))).rowcount >= 1
+    with pytest.raises(CutoverError, match="the evidence changed"):
+        publish_run(context, engine, LEAD)
+    assert published_runs(engine) == []
+
+
+def test_publish_when_national_set_changed_since_linking_is_refused(lake: Lake, engine: sa.Engine) -> None:
+    context = lake.make_run(FIRST, ["ann"])
+    bring_to_gate(context, engine)
+    sign(context, engine)
+    publish(lake.make_run(SECOND, ["bob"]), engine)
+    with pytest.raises(CutoverError, match="linked against"):
+        publish_run(context, engine, LEAD)
+    assert published_runs(engine) == [PublishedRun(SECOND, RUN)]
+
+
+def test_publish_when_manifest_names_another_set_is_refused(lake: Lake, engine: sa.Engine) -> None:
+    context = lake.make_run(FIRST, ["ann"])
+    bring_to_gate(context, engine)
+    sign(context, engine)
+    touch_linked_facts(context, [f"{SECOND}/{RUN}"])
+    with pytest.raises(CutoverError, match="linked against"):
+        publish_run(context, engine, LEAD)
+
+
+def test_publish_twice_is_refused(lake: Lake, engine: sa.Engine) -> None:
+    context = lake.make_run(FIRST, ["ann"])
+    publish(context, engine)
+    with pytest.raises(CutoverError, match="national already"):
+        publish_run(context, engine, LEAD)
+
+
+def test_publish_in_nobodys_name_is_refused(lake: Lake, engine: sa.Engine) -> None:
+    context = lake.make_run(FIRST, ["ann"])
+    with pytest.raises(ConfigError, match="person"):
+        publish_run(context, engine, "  ")
+
+
+def test_rollback_of_a_division_that_is_not_national_is_refused(lake: Lake, engine: sa.Engine) -> None:
+    with pytest.raises(CutoverError, match="nothing national"):
+        roll_back(lake, engine, FIRST)
+
+
+@pytest.mark.parametrize("table", ["sign_off", "publication", "processing_log", "golden_history"])
+@pytest.mark.parametrize("action", ["DELETE FROM control.{}", "TRUNCATE control.{}", "UPDATE control.{} SET {}"])
+def test_append_only_table_when_changed_refuses(lake: Lake, engine: sa.Engine, table: str, action: str) -> None:
+    publish(lake.make_run(FIRST, ["ann"]), engine)
+    changes = {"golden_history": "golden_id = 'GN'", "sign_off": "person = 'x'", "publication": "done_by = 'x'"}
+    statement = action.format(table, changes.get(table, "done_by = 'x'"))
+    with pytest.raises(sa.exc.DBAPIError, match="append-only"), engine.begin() as connection:
+        connection.execute(sa.text(statement))
+
+
+def test_processing_log_when_a_row_is_forged_is_found(lake: Lake, engine: sa.Engine) -> None:
+    publish_others(lake, engine, (FIRST, ["ann"]), (SECOND, ["ann"]))
+    with engine.begin() as connection:
+        connection.execute(sa.text("ALTER TABLE control.processing_log DISABLE TRIGGER ALL"))
+        connection.execute(sa.text("UPDATE control.processing_log SET done_by = 'x' WHERE entry_no = 2"))
+    result = verify_chain(engine)
+    assert not result.is_intact and result.first_broken == 2
