@@ -108,6 +108,8 @@ def _plan_postgresql(kind: sql.TypeEngine[object]) -> ColumnRead:
     if isinstance(kind, sql.Numeric) and not isinstance(kind, sql.Float):
         exact = _decimal(kind)
         return ColumnRead(exact, "{c}", "{c} = 'NaN'", as_text) if exact else ColumnRead(pa.string(), as_text)
+    if isinstance(kind, sql.REAL):
+        return ColumnRead(pa.float64(), "{c}::float8")
     if isinstance(kind, sql.DateTime):
         misfit = "NOT isfinite({c}) OR extract(year FROM {c}) NOT BETWEEN 1 AND 9999"
         return ColumnRead(INSTANT if kind.timezone else pa.timestamp("us"), "{c}", misfit, as_text)
@@ -172,7 +174,10 @@ POSTGRESQL = Engine(
             ColumnKind.TIMESTAMP: "to_char({c}, 'YYYY-MM-DD HH24:MI:SS.US')",
             ColumnKind.INSTANT: "to_char({c} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')",
         },
-        ordered={ColumnKind.TEXT: 'concat({c}) COLLATE "C"', ColumnKind.BINARY: "upper(encode({c}, 'hex'))"},
+        ordered={
+            ColumnKind.TEXT: '(CASE WHEN {c} IS NOT NULL THEN concat({c}) END) COLLATE "C"',
+            ColumnKind.BINARY: "upper(encode({c}, 'hex'))",
+        },
         byte_length="octet_length({t})",
         concat=join_with_bars,
         row_number="('x0' || substr(md5({t}), 1, 15))::bit(64)::bigint",

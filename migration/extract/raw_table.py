@@ -41,7 +41,7 @@ BAD_LINE_SCHEMA = pa.schema(
         ("content", pa.binary()),
     ]
 )
-GROUP_BYTES = 64 << 20
+GROUP_ROWS = 65_536
 
 
 @dataclass(frozen=True)
@@ -116,29 +116,38 @@ def _write_rows(
     schema = schema.with_metadata(table_metadata(context, source))
     rows = 0
     bad_rows: set[int] = set()
-    with pq.ParquetWriter(folder / ROWS, schema, compression="zstd") as writer, _BadLineFile(source, folder) as bad:
-        for group in _gather_groups(reader.read_batches()):
-            for batch in group:
-                bad.write(batch.bad_lines)
-                bad_rows.update(line.source_row for line in batch.bad_lines)
-            table = pa.Table.from_batches([b.rows for b in group]).cast(schema)
-            writer.write_table(table, row_group_size=max(table.num_rows, 1))
-            rows += table.num_rows
+
+    def kept(batches: Iterator[RawBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            bad.write(batch.bad_lines)
+            bad_rows.update(line.source_row for line in batch.bad_lines)
+            yield batch.rows
+
+    with open_rows(folder / ROWS, schema) as writer, _BadLineFile(source, folder) as bad:
+        for group in gather_groups(kept(reader.read_batches())):
+            writer.write_table(group.cast(schema), row_group_size=GROUP_ROWS)
+            rows += group.num_rows
     return rows, frozenset(bad_rows)
 
 
-def _gather_groups(batches: Iterator[RawBatch]) -> Iterator[list[RawBatch]]:
-    """Batches in groups of about `GROUP_BYTES`: one row group of the Parquet each."""
-    group: list[RawBatch] = []
-    size = 0
+def open_rows(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    """A Parquet writer for raw rows: small dictionaries only, which is faster and smaller where texts seldom repeat."""
+    return pq.ParquetWriter(path, schema, compression="zstd", dictionary_pagesize_limit=64 << 10)
+
+
+def gather_groups(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """Rows in groups of exactly `GROUP_ROWS` but the last: one row group each, however the batches were cut."""
+    waiting: list[pa.RecordBatch] = []
+    rows = 0
     for batch in batches:
-        group.append(batch)
-        size += batch.rows.nbytes
-        if size >= GROUP_BYTES:
-            yield group
-            group, size = [], 0
-    if group:
-        yield group
+        waiting.append(batch)
+        rows += batch.num_rows
+        while rows >= GROUP_ROWS:
+            table = pa.Table.from_batches(waiting)
+            yield table.slice(0, GROUP_ROWS).combine_chunks()
+            waiting, rows = table.slice(GROUP_ROWS).to_batches(), rows - GROUP_ROWS
+    if waiting:
+        yield pa.Table.from_batches(waiting).combine_chunks()
 
 
 class _BadLineFile:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from migration.extract.connections import Session, open_session
 from migration.extract.database import DatabaseReader
 from migration.extract.delimited import DelimitedReader
+from migration.extract.postgresql import PostgresqlReader
 from migration.extract.reader import TableReader
 from migration.extract.sources import TableSource
 from migration.mapping.model import SourceKind
@@ -26,7 +27,14 @@ def open_reader(source: TableSource, session: Session | None = None) -> Iterator
     if source.system.kind is not SourceKind.DATABASE:
         yield FILE_READERS[source.system.kind](source)
     elif session is not None:
-        yield DatabaseReader(source, session)
+        yield _database_reader(source, session)
     else:
         with open_session(source.system, source.location) as own:
-            yield DatabaseReader(source, own)
+            yield _database_reader(source, own)
+
+
+def _database_reader(source: TableSource, session: Session) -> DatabaseReader:
+    """The fastest reader of the session's engine; `plain: true` takes the one that serves every engine."""
+    if session.engine.name == "postgresql" and not source.flag("plain", False):
+        return PostgresqlReader(source, session)
+    return DatabaseReader(source, session)

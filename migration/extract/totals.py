@@ -10,6 +10,7 @@ Refuses: letting a personal value out: facts and messages carry hashes of texts 
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 
 import pyarrow as pa
@@ -193,7 +194,7 @@ def _whole(value: object) -> int:
 def _sum_text(value: object) -> str | None:
     if value is None:
         return None
-    text = str(value)
+    text = f"{value:f}" if isinstance(value, Decimal) else str(value)
     return (text.rstrip("0").rstrip(".") or "0") if "." in text else text
 
 

@@ -1,0 +1,144 @@
+"""PostgreSQL is read through binary COPY exactly as through its plain driver."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import psycopg
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from sqlalchemy import make_url
+
+from migration.errors import SourceError
+from migration.extract.connections import open_session
+from migration.extract.readers import open_reader
+
+COLUMNS = "id small single double money_gbp large loose name fixed born at instant flag raw ident doc"
+SCHEMA = """
+CREATE TABLE crime (id bigint PRIMARY KEY, small smallint, single real, double float8, money_gbp numeric(12,2),
+  large numeric(38,10), loose numeric, name text, fixed char(5), born date, at timestamp, instant timestamptz,
+  flag boolean, raw bytea, ident uuid, doc jsonb);
+"""
+ROWS = """
+INSERT INTO crime VALUES
+ (2, -1, 0.1, -1e-300, -0.01, -1234567890123456789012345678.0123456789, 1.500, '', 'ab', '1899-12-31',
+  '1950-01-01 00:00:00.000001', '2023-10-29 01:30:00+01', true, '\\x00ff',
+  '00000000-0000-0000-0000-00000000000a', '{"a": 1}'),
+ (-5, 32767, 'NaN', 'Infinity', 9999999999.99, 0, 0, 'E''nough £ \u4e2d\t
+  ', '', '9999-12-31', '2000-01-01', '1970-01-01 00:00:00Z', false, '', NULL, '[]'),
+ (9223372036854775807, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+"""
+
+
+@pytest.fixture
+def database(create_database):
+    """An empty database: its SQLAlchemy URL, and a function that runs SQL in it."""
+    url = create_database()
+    plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+    def run(sql: str) -> None:
+        with psycopg.connect(plain, autocommit=True) as connection:
+            connection.execute(sql)
+
+    return url, run
+
+
+def test_values_are_exact_when_read_through_copy(database, make_table, extract) -> None:
+    url, run = database
+    run(SCHEMA)
+    run(ROWS)
+    facts, path = extract(make_table(url, "crime", COLUMNS.split(), ["id"]), "out")
+    rows = pq.read_table(path).to_pylist()
+    assert [r["id"] for r in rows] == [-5, 2, 9223372036854775807]
+    assert rows[1] == {
+        "id": 2,
+        "small": -1,
+        "single": 0.10000000149011612,
+        "double": -1e-300,
+        "money_gbp": Decimal("-0.01"),
+        "large": Decimal("-1234567890123456789012345678.0123456789"),
+        "loose": "1.500",
+        "name": "",
+        "fixed": "ab   ",
+        "born": date(1899, 12, 31),
+        "at": datetime(1950, 1, 1, 0, 0, 0, 1),
+        "instant": datetime(2023, 10, 29, 0, 30, tzinfo=UTC),
+        "flag": True,
+        "raw": b"\x00\xff",
+        "ident": "00000000-0000-0000-0000-00000000000a",
+        "doc": '{"a": 1}',
+        "_source_row": 2,
+    }
+    assert all(value is None for name, value in rows[2].items() if name not in ("id", "_source_row"))
+    assert facts.facts["control_totals"]["rows"] == 3
+    assert facts.facts["source"]["snapshot"]
+
+
+def test_parquet_is_byte_identical_when_read_by_the_plain_driver(database, make_table, extract) -> None:
+    url, run = database
+    run(SCHEMA)
+    run(ROWS)
+    run(
+        "INSERT INTO crime SELECT g, g % 300, g / 7.0, g / 3.0, g / 9.0, g * 1.0001, g, 'name ' || g, 'x', "
+        "date '1950-01-01' + g, now(), now(), g % 2 = 0, decode(md5(g::text), 'hex'), gen_random_uuid(), '{}' "
+        "FROM generate_series(10, 70000) g"
+    )
+    fast = extract(make_table(url, "crime", COLUMNS.split(), ["id"]), "fast")[1]
+    plain = extract(make_table(url, "crime", COLUMNS.split(), ["id"], plain=True), "plain")[1]
+    assert fast.read_bytes() == plain.read_bytes()
+
+
+def test_column_turns_to_text_when_a_date_is_infinite(database, make_table, extract) -> None:
+    url, run = database
+    run("CREATE TABLE t (id int, d date, n numeric(5,2))")
+    run("INSERT INTO t VALUES (1, 'infinity', 'NaN'), (2, '2020-01-01', 1)")
+    rows = pq.read_table(extract(make_table(url, "t", ["id", "d", "n"], ["id"]), "out")[1])
+    assert rows.schema.field("d").type == rows.schema.field("n").type == pa.string()
+    assert [(r["d"], r["n"]) for r in rows.to_pylist()] == [("infinity", "NaN"), ("2020-01-01", "1.00")]
+
+
+def test_tables_show_one_moment_when_the_system_is_edited_meanwhile(database, make_table) -> None:
+    url, run = database
+    run("CREATE TABLE a (id int); CREATE TABLE b (id int); INSERT INTO a VALUES (1); INSERT INTO b VALUES (1)")
+    first, second = (make_table(url, name, ["id"], ["id"]) for name in "ab")
+    with open_session(first.system, url) as session:
+        with open_reader(first, session) as reader:
+            assert sum(b.rows.num_rows for b in reader.read_batches()) == 1
+        run("INSERT INTO b VALUES (2)")
+        with open_reader(second, session) as reader:
+            assert sum(b.rows.num_rows for b in reader.read_batches()) == 1
+            assert reader.measure_source(frozenset()).rows == 1
+
+
+def test_nothing_can_be_written_when_a_session_is_open(database, make_table) -> None:
+    url, run = database
+    run("CREATE TABLE a (id int)")
+    with (
+        open_session(make_table(url, "a", ["id"], ["id"]).system, url) as session,
+        pytest.raises(psycopg.errors.ReadOnlySqlTransaction),
+    ):
+        session.fetch_one("INSERT INTO a VALUES (1) RETURNING id")
+
+
+def test_broken_connection_stops_with_one_error(database, make_table) -> None:
+    url, run = database
+    run("CREATE TABLE a AS SELECT g AS id, repeat('x', 200) AS t FROM generate_series(1, 300000) g")
+    with open_reader(make_table(url, "a", ["id", "t"], ["id"])) as reader:
+        batches = reader.read_batches()
+        next(batches)
+        run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'migration extract'")
+        with pytest.raises(SourceError, match="stopped answering"):
+            list(batches)
+
+
+def test_sample_is_the_same_rows_when_taken_by_the_database(database, make_table, extract) -> None:
+    from dataclasses import replace
+
+    from migration.extract.sampling import is_in_sample
+
+    url, run = database
+    run("CREATE TABLE a AS SELECT g AS id, 'TY/' || g AS cr_no FROM generate_series(1, 500) g")
+    source = make_table(url, "a", ["id", "cr_no"], ["id"])
+    source = replace(source, table=replace(source.table, sample_by="cr_no"), sample_percent=10)
+    rows = pq.read_table(extract(source, "out")[1]).column("id").to_pylist()
+    assert rows == [i for i in range(1, 501) if is_in_sample(f"TY/{i}", 10)]
