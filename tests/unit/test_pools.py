@@ -1,0 +1,46 @@
+"""Pools: one for each legacy system, the fewest slots any pack allows."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from migration import pools
+from migration.errors import ConfigError
+from migration.pools import MATCHING, NATIONAL_DATABASE, list_pools
+
+
+@pytest.fixture
+def packs(monkeypatch):
+    """Function that says which packs there are: division to systems as (name, pool, connections), or None if broken."""
+
+    def say(divisions: dict[str, list[tuple[str, str, int]] | None]) -> None:
+        def load(settings, division):
+            systems = divisions[division]
+            if systems is None:
+                raise ConfigError("pack", "a problem", "none", "Repair it.")
+            named = [SimpleNamespace(name=n, pool=p, max_connections=c) for n, p, c in systems]
+            return SimpleNamespace(systems=named)
+
+        monkeypatch.setattr(pools, "list_divisions", lambda settings: tuple(divisions))
+        monkeypatch.setattr(pools, "load_pack", load)
+
+    return say
+
+
+def slots(settings) -> dict[str, object]:
+    return {name: pool["slots"] for name, pool in list_pools(settings).items()}
+
+
+def test_fixed_pools_are_there_without_any_pack(settings, packs):
+    packs({})
+    assert slots(settings) == {MATCHING: 1, NATIONAL_DATABASE: 2}
+
+
+def test_divisions_that_share_a_legacy_system_share_its_pool_at_the_lower_limit(settings, packs):
+    packs({"X": [("crime", "legacy_crime", 4)], "Y": [("crime", "legacy_crime", 2), ("files", "legacy_files", 1)]})
+    assert slots(settings) == {"legacy_crime": 2, "legacy_files": 1, MATCHING: 1, NATIONAL_DATABASE: 2}
+
+
+def test_a_broken_pack_takes_only_its_own_pools_away(settings, packs):
+    packs({"X": None, "Y": [("crime", "legacy_crime", 3)]})
+    assert slots(settings)["legacy_crime"] == 3
