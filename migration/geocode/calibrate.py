@@ -1,0 +1,227 @@
+"""How good the matcher is on labelled addresses, and what each evidence pattern has earned.
+
+Enters: labelled addresses: `id, text, postcode, division, recorded_on`, and what is true of them: `uprn` (empty where
+the entry is not in the gazetteer), `parent_uprn, usrn, true_postcode, true_town`. Leaves: counts per pattern
+(`calibration.csv`) and an `Evaluation`. Must hold: a match is right only if the place is the true one at the level
+stated; an address whose entry is absent counts against every UPRN asserted for it. Refuses a labelled file without
+these columns.
+"""
+
+import csv
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+from migration.errors import SourceError
+from migration.geocode.batch import match_all
+from migration.geocode.confidence import Calibration, build_calibration, wilson_lower
+from migration.geocode.evidence import Match, Query
+from migration.geocode.gazetteer.index import Gazetteer
+from migration.geocode.match import Matcher
+from migration.geocode.rules import MatchLevel
+from migration.geocode.text import name_key
+
+COLUMNS = frozenset(
+    {"id", "text", "postcode", "division", "recorded_on", "uprn", "parent_uprn", "usrn", "true_postcode", "true_town"}
+)
+_PASSES = (
+    frozenset(MatchLevel),
+    frozenset(MatchLevel) - {MatchLevel.UPRN},
+    frozenset(MatchLevel) - {MatchLevel.UPRN, MatchLevel.BUILDING},
+    frozenset({MatchLevel.POSTCODE, MatchLevel.LOCALITY, MatchLevel.GRID}),
+    frozenset({MatchLevel.LOCALITY, MatchLevel.GRID}),
+)
+"""Levels let through in each pass, so that coarse patterns are measured on addresses that a finer one would take."""
+
+
+@dataclass(frozen=True)
+class Label:
+    """A labelled address: the query and what is true of it; `uprn` 0 where its entry is absent."""
+
+    id: str
+    query: Query
+    uprn: int
+    parent: int
+    usrn: int
+    postcode: str
+    town: str
+    kind: str = ""
+
+
+class OpenCalibration(Calibration):
+    """Lets every pattern of some levels through, to measure them."""
+
+    def __init__(self, levels: frozenset[MatchLevel]) -> None:
+        super().__init__(())
+        self.levels = levels
+
+    def confidence(self, pattern: str) -> float:
+        """1 for a level let through, else 0."""
+        return 1.0 if pattern.split("|", 1)[0] in self.levels else 0.0
+
+
+@dataclass
+class Evaluation:
+    """Counts of an evaluation at UPRN level, and the confidence bands."""
+
+    total: int = 0
+    matchable: int = 0
+    absent: int = 0
+    right: int = 0
+    wrong_of_matchable: int = 0
+    false_on_absent: int = 0
+    levels: Counter[str] = field(default_factory=Counter)
+    refusals: Counter[str] = field(default_factory=Counter)
+    bands: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    @property
+    def recall(self) -> float:
+        """Right UPRNs of all that have one."""
+        return self.right / self.matchable if self.matchable else 0.0
+
+    @property
+    def precision(self) -> float:
+        """Right UPRNs of all asserted, absent entries included."""
+        asserted = self.right + self.wrong_of_matchable + self.false_on_absent
+        return self.right / asserted if asserted else 1.0
+
+    @property
+    def false_rate(self) -> float:
+        """UPRNs asserted of all addresses whose entry is absent."""
+        return self.false_on_absent / self.absent if self.absent else 0.0
+
+
+def read_labels(path: Path) -> list[Label]:
+    """Labelled addresses of a CSV file.
+
+    Raises:
+        SourceError: no file, or a column is missing.
+    """
+    if not path.exists():
+        raise SourceError(f"labelled file {path.name}", "no file", "a CSV file", "Give its path.")
+    with path.open(encoding="utf-8", newline="") as file:
+        reader = csv.DictReader(file)
+        missing = sorted(COLUMNS - set(reader.fieldnames or ()))
+        if missing:
+            where = f"labelled file {path.name}"
+            raise SourceError(where, f"no column {', '.join(missing)}", "every column of a label", "Add them.")
+        return [_label(row) for row in reader]
+
+
+def _label(row: dict[str, str]) -> Label:
+    recorded = date.fromisoformat(row["recorded_on"]) if row["recorded_on"] else None
+    query = Query(row["text"], row["postcode"], row["division"], recorded)
+    return Label(
+        row["id"],
+        query,
+        int(row["uprn"] or 0),
+        int(row["parent_uprn"] or 0),
+        int(row["usrn"] or 0),
+        row["true_postcode"],
+        name_key(row["true_town"]),
+        row.get("kind", ""),
+    )
+
+
+def is_right(gazetteer: Gazetteer, label: Label, match: Match) -> bool:
+    """Whether a match is true at the level it states."""
+    if match.level is MatchLevel.UPRN:
+        return match.uprn == label.uprn
+    if match.level is MatchLevel.BUILDING:
+        return match.uprn in (label.uprn, label.parent) or (match.usrn == label.usrn and match.uprn == 0)
+    if match.level is MatchLevel.STREET:
+        return match.usrn == label.usrn
+    if match.level is MatchLevel.POSTCODE:
+        return match.postcode == label.postcode
+    return match.level is MatchLevel.GRID or bool(label.town)
+
+
+def calibrate(gazetteer: Gazetteer, labels: Sequence[Label], processes: int) -> list[tuple[str, int, int]]:
+    """Pattern, matches and right matches over labelled addresses, every level measured."""
+    seen: Counter[str] = Counter()
+    right: Counter[str] = Counter()
+    queries = [label.query for label in labels]
+    for levels in _PASSES:
+        matcher = Matcher(gazetteer, OpenCalibration(levels))
+        counted: set[str] = {lv.value for lv in levels}
+        if levels is not _PASSES[0]:
+            counted -= {MatchLevel.UPRN.value}
+        for label, match in zip(labels, match_all(matcher, queries, processes), strict=True):
+            pattern = pattern_of(match)
+            if pattern and pattern.split("|", 1)[0] == match.level.value:
+                seen[pattern] += 1
+                right[pattern] += is_right(gazetteer, label, match)
+    return [(pattern, count, right[pattern]) for pattern, count in sorted(seen.items())]
+
+
+def pattern_of(match: Match) -> str:
+    """The evidence pattern of a match, at the level it was asserted; `` where it has none."""
+    start = match.evidence.find('"pattern":"')
+    if start < 0:
+        return ""
+    pattern = match.evidence[start + 11 : match.evidence.index('"', start + 11)]
+    level, _, rest = pattern.partition("|")
+    if level == MatchLevel.UPRN.value and match.level is MatchLevel.BUILDING:
+        return f"{match.level.value}|{rest}"
+    return pattern
+
+
+def merge_counts(*parts: Sequence[tuple[str, int, int]]) -> list[tuple[str, int, int]]:
+    """Counts of several sets as one."""
+    seen: Counter[str] = Counter()
+    right: Counter[str] = Counter()
+    for rows in parts:
+        for pattern, matches, good in rows:
+            seen[pattern] += matches
+            right[pattern] += good
+    return [(pattern, count, right[pattern]) for pattern, count in sorted(seen.items())]
+
+
+def evaluate(matcher: Matcher, labels: Sequence[Label], processes: int) -> tuple[Evaluation, list[Match]]:
+    """Evaluation of the matcher on labelled addresses, and its matches."""
+    matches = match_all(matcher, [label.query for label in labels], processes)
+    result = Evaluation()
+    bands: dict[str, list[int]] = {}
+    for label, match in zip(labels, matches, strict=True):
+        result.total += 1
+        result.levels[match.level.value] += 1
+        if match.refusal:
+            result.refusals[match.refusal.value] += 1
+        _count(result, label, match)
+        if match.level is not MatchLevel.NONE:
+            cell = bands.setdefault(band(match.confidence), [0, 0])
+            cell[0] += 1
+            cell[1] += is_right(matcher.gazetteer, label, match)
+    result.bands = {k: (v[0], v[1]) for k, v in sorted(bands.items(), reverse=True)}
+    return result, matches
+
+
+def _count(result: Evaluation, label: Label, match: Match) -> None:
+    asserted = match.level is MatchLevel.UPRN
+    if label.uprn:
+        result.matchable += 1
+        if asserted and match.uprn == label.uprn:
+            result.right += 1
+        elif asserted:
+            result.wrong_of_matchable += 1
+    else:
+        result.absent += 1
+        result.false_on_absent += asserted
+
+
+def band(confidence: float) -> str:
+    """Confidence band: `0.995+`, `0.99+`, `0.98+`, ..., `0+`."""
+    for floor in (0.995, 0.99, 0.98, 0.96, 0.9, 0.8, 0.5):
+        if confidence >= floor:
+            return f"{floor}+"
+    return "0+"
+
+
+def holds(stated: float, seen: int, right: int) -> bool:
+    """Whether a band's observed lower bound is not under what it states."""
+    return wilson_lower(right, seen) >= stated
+
+
+__all__ = ["Evaluation", "Label", "build_calibration", "calibrate", "evaluate", "merge_counts", "read_labels"]

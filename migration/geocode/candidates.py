@@ -1,0 +1,245 @@
+"""Premises that the readings of an address lead to, within the streets that were resolved.
+
+Enters: readings, a resolution, what the record says. Leaves: `Candidate`s. Must hold (property-tested): number,
+suffix and flat of a UPRN candidate are those of its reading, or the two ends of a range; nothing here is fuzzy but
+names of buildings.
+"""
+
+from collections.abc import Iterable
+from datetime import date
+
+from rapidfuzz import fuzz
+from rapidfuzz.distance import OSA
+
+from migration.geocode.evidence import Candidate
+from migration.geocode.flats import floor_of
+from migration.geocode.gazetteer.index import Block, Gazetteer, Premises
+from migration.geocode.postcodes import area, district, sector
+from migration.geocode.premises import Reading
+from migration.geocode.rules import MatchLevel
+from migration.geocode.streets import Resolution
+
+NUMBER_POINTS = {"EXACT": 6, "RANGE_START": 4, "RANGE_END": 3, "NAMED": 5}
+FLAT_POINTS = {"HOUSE": 1, "HOUSE_SIBLINGS": 0, "FLAT": 2, "TOP_FLOOR": 1, "MISSING": -3, "UNKNOWN": -3}
+NAME_POINTS = {"NONE": 0, "AGREE": 4, "SPELT": 2, "EXTRA": -1, "DIFFERS": -2}
+TAIL_POINTS = {"NONE": 0, "SPELLING": 2, "UNKNOWN": -2}
+FORCE_POINTS = {"IN": 0, "HISTORIC": -1, "OUT": -2}
+UNIT_POINTS = {"UNIT": 3, "STREET": 0}
+ADJACENT_POINTS = -2
+NAME_SIMILARITY = 88
+"""rapidfuzz ratio from which two names of buildings count as one spelling apart."""
+
+
+def find_candidates(
+    gazetteer: Gazetteer,
+    resolution: Resolution,
+    readings: Iterable[Reading],
+    postcode: str,
+    recorded_on: date | None,
+    is_adjacent: bool,
+    span: tuple[int, int],
+) -> list[Candidate]:
+    """Every candidate of every reading, best first; candidates of equal score by UPRN."""
+    found: list[Candidate] = []
+    streets = (*resolution.streets, *resolution.rivals)
+    for reading in readings:
+        if reading.has_unused_number:
+            continue
+        for street_id in streets:
+            block = gazetteer.block(street_id)
+            hits = _hits(block, reading)
+            for premises, number, flat in _prefer_in_force(gazetteer, hits, recorded_on):
+                found.append(
+                    _weigh(
+                        gazetteer, resolution, reading, premises, number, flat, postcode, recorded_on, is_adjacent, span
+                    )
+                )
+    found.sort(key=lambda c: (-c.score, c.level is not MatchLevel.UPRN, c.uprn, c.row))
+    return found
+
+
+def _hits(block: Block, reading: Reading) -> list[tuple[Premises, str, str]]:
+    """Entries of the reading's number (or name) with how number and flat agree."""
+    at, how = _at_number(block, reading) if reading.number >= 0 else (_named(block, reading.name), "NAMED")
+    if not at:
+        return []
+    return [(p, how, flat) for p, flat in _choose_flat(at, reading)]
+
+
+def _at_number(block: Block, reading: Reading) -> tuple[list[Premises], str]:
+    at = block.by_number.get((reading.number, reading.suffix), [])
+    if reading.end >= 0:
+        return [p for p in at if p.end == reading.end], "EXACT"
+    plain = [p for p in at if p.end < 0]
+    if plain:
+        return plain, "EXACT"
+    if at:
+        return at, "RANGE_START"
+    if not reading.suffix:
+        return block.by_end.get(reading.number, []), "RANGE_END"
+    return [], "EXACT"
+
+
+def _named(block: Block, name: str) -> list[Premises]:
+    if not name or not block.named:
+        return []
+    exact = block.named.get(name)
+    if exact:
+        return exact
+    near = [n for n in block.named if same_name(name, n)]
+    return block.named[near[0]] if len(near) == 1 else []
+
+
+def same_name(one: str, other: str) -> bool:
+    """Whether two names of buildings are spellings of one; a numeral or a short word in which they differ tells them
+    apart."""
+    if one == other:
+        return True
+    if not one or not other or fuzz.ratio(one, other) < NAME_SIMILARITY:
+        return False
+    digits = [[w for w in text.split() if any(c.isdigit() for c in w) or len(w) == 1] for text in (one, other)]
+    return digits[0] == digits[1]
+
+
+def _choose_flat(at: list[Premises], reading: Reading) -> list[tuple[Premises, str]]:
+    """Entries whose flat is the reading's; else the building they share, as MISSING or UNKNOWN."""
+    same = [p for p in at if p.flat == reading.flat]
+    if reading.flat:
+        if same:
+            return [(p, "FLAT") for p in _prefer_unit(same, reading)]
+        top = _top_floor(at, reading.flat)
+        if top:
+            return [(p, "TOP_FLOOR") for p in top]
+        return _building(at, "UNKNOWN")
+    has_flats = any(p.flat for p in at)
+    homes = [p for p in same if not p.is_parent]
+    if homes:
+        return [(p, "HOUSE_SIBLINGS" if has_flats else "HOUSE") for p in homes]
+    return _building(at, "MISSING")
+
+
+def _prefer_unit(same: list[Premises], reading: Reading) -> list[Premises]:
+    """Among flats of one code, those whose unit word is the one said (`Unit 3`, not `Flat 3`), where any is."""
+    if len(same) > 1 and reading.unit:
+        said = [p for p in same if p.unit == reading.unit]
+        return said or same
+    return same
+
+
+def _top_floor(at: list[Premises], flat: str) -> list[Premises]:
+    """`T:L` as the left flat of the highest floor, where every flat of the building states its floor as a number."""
+    if not flat.startswith("T") or len(flat) < 3:
+        return []
+    floors = [floor_of(p.flat) for p in at if p.flat]
+    if not floors or not all(f is not None and f.lstrip("-").isdigit() for f in floors):
+        return []
+    top = max(int(f) for f in floors if f is not None)
+    return [p for p in at if p.flat == f"{top}{flat[1:]}"] if top > 0 else []
+
+
+def _building(at: list[Premises], flag: str) -> list[tuple[Premises, str]]:
+    """The one building that the entries at a number share: their shell, or the only entry without a flat."""
+    shells = [p for p in at if p.is_parent and not p.flat]
+    if shells:
+        return [(p, flag) for p in shells]
+    whole = [p for p in at if not p.flat]
+    if whole:
+        return [(p, flag) for p in whole]
+    return [(at[0], flag)]
+
+
+def _prefer_in_force(
+    gazetteer: Gazetteer, hits: list[tuple[Premises, str, str]], recorded_on: date | None
+) -> list[tuple[Premises, str, str]]:
+    """Where several entries fit, those in force on the day recorded (or not historic, where no day is known)."""
+    if len({h[0].uprn for h in hits}) < 2:
+        return hits
+    current = [h for h in hits if force_flag(gazetteer, h[0], recorded_on) == "IN"]
+    return current or hits
+
+
+def force_flag(gazetteer: Gazetteer, premises: Premises, recorded_on: date | None) -> str:
+    """Whether an entry was in force: IN, OUT (of its dates), or HISTORIC where the record has no date."""
+    if recorded_on is None:
+        return "HISTORIC" if premises.status == "HISTORIC" else "IN"
+    first, last = gazetteer.dates(premises.row)
+    if last is not None and last < recorded_on:
+        return "OUT"
+    if first is not None and first > recorded_on and premises.status != "HISTORIC":
+        return "IN"
+    return "IN" if last is not None or premises.status != "HISTORIC" else "HISTORIC"
+
+
+def _weigh(
+    gazetteer: Gazetteer,
+    resolution: Resolution,
+    reading: Reading,
+    premises: Premises,
+    number: str,
+    flat: str,
+    postcode: str,
+    recorded_on: date | None,
+    is_adjacent: bool,
+    span: tuple[int, int],
+) -> Candidate:
+    level = MatchLevel.BUILDING if flat in ("MISSING", "UNKNOWN") or premises.is_parent else MatchLevel.UPRN
+    if level is MatchLevel.BUILDING and flat == "HOUSE":
+        flat = "MISSING"
+    name = _name_flag(reading, premises, number)
+    tail = _tail_flag(gazetteer, resolution, reading)
+    force = force_flag(gazetteer, premises, recorded_on)
+    pc = _pc_flag(postcode, premises.postcode, resolution.pc)
+    adjacent = is_adjacent and name != "AGREE"
+    score = (
+        resolution.score
+        + NUMBER_POINTS[number]
+        + FLAT_POINTS[flat]
+        + NAME_POINTS[name]
+        + TAIL_POINTS[tail]
+        + FORCE_POINTS[force]
+        + UNIT_POINTS.get(pc, 0)
+        - reading.rank
+        + (ADJACENT_POINTS if adjacent else 0)
+    )
+    row = premises.row if level is MatchLevel.UPRN or not premises.flat else -1 - premises.row
+    uprn = premises.uprn if row >= 0 else premises.parent
+    return Candidate(score, uprn, row, level, resolution, reading, number, flat, name, tail, force, pc, adjacent, span)
+
+
+def _name_flag(reading: Reading, premises: Premises, number: str) -> str:
+    if number == "NAMED":
+        return "AGREE" if reading.name in (premises.name, premises.organisation) else "SPELT"
+    if not reading.name:
+        return "NONE"
+    names = [n for n in (premises.name, premises.organisation) if n]
+    if any(same_name(reading.name, n) or n in reading.name for n in names):
+        return "AGREE"
+    return "DIFFERS" if names else "EXTRA"
+
+
+def _tail_flag(gazetteer: Gazetteer, resolution: Resolution, reading: Reading) -> str:
+    if not reading.tail:
+        return "NONE"
+    street = gazetteer.streets[resolution.streets[0]]
+    limit = 1 if len(reading.tail) < 6 else 2
+    for name in (street.town, street.locality, street.admin):
+        if name and (
+            OSA.distance(reading.tail, name, score_cutoff=limit) <= limit or reading.tail == name.replace(" ", "")
+        ):
+            return "SPELLING"
+    return "UNKNOWN"
+
+
+def _pc_flag(postcode: str, own: str, of_street: str) -> str:
+    """The premises' own postcode against the record's; STREET where only another part of its street has it."""
+    if not postcode or not own:
+        return "NONE" if not postcode else of_street.replace("EXACT", "STREET")
+    if own == postcode:
+        return "UNIT"
+    if of_street == "EXACT":
+        return "STREET"
+    if sector(own) == sector(postcode):
+        return "SECTOR"
+    if district(own) == district(postcode):
+        return "DISTRICT"
+    return "OTHER" if area(own) == area(postcode) else "CONFLICT"

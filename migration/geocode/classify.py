@@ -1,0 +1,149 @@
+"""What kind of description a text is, before anything is looked up.
+
+Enters: tokens. Leaves: the class, the tokens without the words that showed it, and those words. Must hold: a text
+that is no address never competes for a UPRN; a relative description keeps its anchor. Junctions and road markers are
+told from addresses by their words here, and by their streets in `junctions.py`.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from migration.geocode.rules import LocationClass
+from migration.geocode.text import BREAK, SLASH, tokenise
+from migration.geocode.vocabulary import vocabulary
+
+_ROAD = re.compile(r"[MAB]\d{1,4}M?")
+_MARKER_WORDS = frozenset(
+    {
+        "NORTHBOUND",
+        "SOUTHBOUND",
+        "EASTBOUND",
+        "WESTBOUND",
+        "N/B",
+        "S/B",
+        "E/B",
+        "W/B",
+        "NB",
+        "SB",
+        "EB",
+        "WB",
+        "J",
+        "JCT",
+        "JUNCTION",
+        "MARKER",
+        "POST",
+        "MP",
+        "SLIP",
+        "SLIPROAD",
+        "LAYBY",
+        "LAY",
+        "CARRIAGEWAY",
+        "HARD",
+        "SHOULDER",
+        "SLIPWAY",
+        "OFFSLIP",
+        "ONSLIP",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Classified:
+    """Class of a text; `tokens` without the words `cue` that gave it away; `spoken` is their count."""
+
+    location_class: LocationClass
+    tokens: tuple[str, ...]
+    cue: str = ""
+    spoken: int = 0
+
+
+@lru_cache(maxsize=1)
+def _phrases() -> tuple[dict[str, tuple[tuple[str, ...], ...]], frozenset[str]]:
+    """Phrases of each kind as tokens, longest first, and every token that can begin one."""
+    kinds: dict[str, tuple[tuple[str, ...], ...]] = {}
+    for kind, phrases in vocabulary().phrases.items():
+        tokens = {tuple(t for t in tokenise(p) if t != BREAK) for p in phrases}
+        kinds[kind] = tuple(sorted(tokens, key=lambda t: (-len(t), t)))
+    first = frozenset(p[0] for group in kinds.values() for p in group)
+    return kinds, first
+
+
+def classify(tokens: tuple[str, ...]) -> Classified:
+    """Class of a text by its words; ADDRESS where nothing says otherwise."""
+    if not any(len(t) > 1 or t.isalnum() for t in tokens if t not in (BREAK, SLASH)):
+        return Classified(LocationClass.UNUSABLE, ())
+    kinds, first = _phrases()
+    if not first.isdisjoint(tokens):
+        plain = tuple(t for t in tokens if t != BREAK)
+        if plain in kinds["unusable"]:
+            return Classified(LocationClass.UNUSABLE, (), " ".join(plain), len(plain))
+        for phrase in kinds["no_fixed_abode"]:
+            if _starts_segment(tokens, phrase) is not None:
+                return Classified(LocationClass.NO_FIXED_ABODE, _without(tokens, 0, 0), " ".join(phrase), len(phrase))
+        found = _find_cue(tokens, kinds)
+        if found is not None:
+            return found
+    if _is_road_marker(tokens):
+        return Classified(LocationClass.ROAD_MARKER, tokens)
+    return Classified(LocationClass.ADDRESS, tokens)
+
+
+def _find_cue(tokens: tuple[str, ...], kinds: dict[str, tuple[tuple[str, ...], ...]]) -> Classified | None:
+    if not _is_road_marker(tokens):
+        for phrase in kinds["junction_words"]:
+            at = _find(tokens, phrase)
+            if at is not None:
+                kept = (*tokens[:at], SLASH, *tokens[at + len(phrase) :])
+                return Classified(LocationClass.JUNCTION, _trim(kept), " ".join(phrase), len(phrase))
+    for phrase in kinds["relative"]:
+        at = _starts_segment(tokens, phrase)
+        if at is not None and len(tokens) > len(phrase):
+            kept = _without(tokens, at, at + len(phrase))
+            return Classified(LocationClass.RELATIVE, kept, " ".join(phrase), len(phrase))
+    return None
+
+
+def _find(tokens: tuple[str, ...], phrase: tuple[str, ...]) -> int | None:
+    size = len(phrase)
+    for i in range(len(tokens) - size + 1):
+        if tokens[i : i + size] == phrase:
+            return i
+    return None
+
+
+def _starts_segment(tokens: tuple[str, ...], phrase: tuple[str, ...]) -> int | None:
+    """Where a segment begins with the phrase."""
+    size = len(phrase)
+    for i in range(len(tokens) - size + 1):
+        if (i == 0 or tokens[i - 1] == BREAK) and tokens[i : i + size] == phrase:
+            return i
+    return None
+
+
+def _without(tokens: tuple[str, ...], start: int, end: int) -> tuple[str, ...]:
+    return _trim((*tokens[:start], *tokens[end:]))
+
+
+def _trim(tokens: tuple[str, ...]) -> tuple[str, ...]:
+    first, last = 0, len(tokens)
+    while first < last and tokens[first] in (BREAK, SLASH):
+        first += 1
+    while last > first and tokens[last - 1] in (BREAK, SLASH):
+        last -= 1
+    return tokens[first:last]
+
+
+def _is_road_marker(tokens: tuple[str, ...]) -> bool:
+    """A numbered road with a marker word, or a motorway, or a text that is hardly more than a numbered road."""
+    roads = [t for t in tokens if _ROAD.fullmatch(t)]
+    if not roads:
+        return False
+    if any(t in _MARKER_WORDS or re.fullmatch(r"J\d{1,2}A?", t) for t in tokens):
+        return True
+    return any(t[0] == "M" for t in roads) or tokens[0] == roads[0]
+
+
+def numbered_road(tokens: tuple[str, ...]) -> str:
+    """The numbered road in a text (`A9`, `M8`), or ``."""
+    return next((t for t in tokens if _ROAD.fullmatch(t)), "")

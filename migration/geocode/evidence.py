@@ -1,0 +1,109 @@
+"""What a match rests on, as values: query, candidate, pattern and the JSON that every record carries.
+
+Enters: decisions of `match.py`. Leaves: `Match`, whose `evidence` is JSON of roles, positions, counts and UPRNs. Must
+hold: no word of the text ever appears in it. The role string has one letter per token: S street, L place, P premises,
+N name, F filler, Q qualifier, U unused, - break.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import date
+
+from migration.geocode.premises import Reading
+from migration.geocode.rules import LocationClass, MatchLevel, MatchRule, Refusal
+from migration.geocode.streets import Resolution
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One location to be matched. Records with equal queries get one answer."""
+
+    text: str
+    postcode: str = ""
+    division: str = ""
+    recorded_on: date | None = None
+    easting: float | None = None
+    northing: float | None = None
+    grid_ref: str = ""
+    is_default_point: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One premises that a reading leads to, with the flags its pattern is made of.
+
+    Attributes:
+        score: points; more is better. Only compared within one query.
+        row: premises row; -1 for a building known by its flats only.
+        level: UPRN or BUILDING.
+        number: EXACT, RANGE_START, RANGE_END, NAMED.
+        flat: HOUSE, HOUSE_SIBLINGS, FLAT, TOP_FLOOR, MISSING, UNKNOWN.
+        name: NONE, AGREE, EXTRA, DIFFERS.
+        tail: NONE, SPELLING, UNKNOWN.
+        force: IN, OUT (dates), HISTORIC.
+        pc: UNIT, STREET, SECTOR, DISTRICT, NONE, OTHER, CONFLICT.
+    """
+
+    score: int
+    uprn: int
+    row: int
+    level: MatchLevel
+    resolution: Resolution
+    reading: Reading
+    number: str
+    flat: str
+    name: str
+    tail: str
+    force: str
+    pc: str
+    is_adjacent: bool
+    span: tuple[int, int]
+
+    def pattern(self) -> str:
+        """The evidence pattern that confidence is calibrated on."""
+        r = self.resolution
+        rivals = "RIVALS" if r.rivals else "ALONE"
+        order = self.reading.order if self.reading.rank else "plain"
+        adjacent = "ADJACENT" if self.is_adjacent else "APART"
+        return "|".join(
+            (
+                self.level.value,
+                r.how.value,
+                self.pc,
+                r.place,
+                r.division,
+                rivals,
+                self.number,
+                self.flat,
+                order,
+                self.name,
+                self.tail,
+                adjacent,
+                self.force,
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The answer for one query; fields as in the national entity `location_match`."""
+
+    location_class: LocationClass
+    level: MatchLevel
+    rule: MatchRule
+    confidence: float
+    refusal: Refusal | None = None
+    uprn: int | None = None
+    usrn: int | None = None
+    postcode: str | None = None
+    easting: int | None = None
+    northing: int | None = None
+    division: str | None = None
+    beat: str | None = None
+    margin: float | None = None
+    evidence: str = "{}"
+
+
+def write_evidence(**parts: object) -> str:
+    """Evidence as compact JSON; empty parts are left out."""
+    return json.dumps({k: v for k, v in parts.items() if v not in (None, "", [], {}, 0)}, separators=(",", ":"))

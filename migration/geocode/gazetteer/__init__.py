@@ -1,0 +1,1 @@
+"""Gazetteer releases: compiled once, checked, versioned, compared."""

@@ -1,0 +1,369 @@
+"""A compiled release in memory, as the matcher reads it.
+
+Enters: a release folder. Leaves: a `Gazetteer`: streets, aliases, postcodes, localities, places, junctions, and the
+premises of a street on demand. Must hold: nothing here depends on the order of rows in the files. Memory: columns
+stay in Arrow and NumPy; only the streets that queries touch become Python objects (`Gazetteer.block`).
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from migration.geocode.gazetteer.release import ReleaseManifest, read_release, release_folder
+from migration.geocode.postcodes import area, district, sector
+from migration.geocode.vocabulary import vocabulary
+from migration.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Street:
+    """One USRN in one locality and town. `usrn` below 0 stands for none in the source."""
+
+    id: int
+    usrn: int
+    key: str
+    locality: str
+    town: str
+    admin: str
+    division: str
+    beat: str
+    easting: int
+    northing: int
+    entries: int
+    sectors: frozenset[str]
+    districts: frozenset[str]
+    areas: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A postcode or locality: centre, division and beat where all its entries share one, and how many entries."""
+
+    easting: int | None
+    northing: int | None
+    division: str
+    beat: str
+    entries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Premises:
+    """One entry of a street. `row` is its position in the release's premises table."""
+
+    row: int
+    number: int
+    end: int
+    suffix: str
+    flat: str
+    unit: str
+    name: str
+    organisation: str
+    uprn: int
+    parent: int
+    status: str
+    is_parent: bool
+    postcode: str
+
+
+@dataclass(slots=True)
+class Block:
+    """The premises of one street: by number and suffix, and those that have a name."""
+
+    by_number: dict[tuple[int, str], list[Premises]]
+    by_end: dict[int, list[Premises]]
+    named: dict[str, list[Premises]]
+    words: dict[str, list[str]]
+
+
+@dataclass
+class Gazetteer:
+    """A release in memory. Build it with `load_gazetteer`; share it with workers by forking."""
+
+    manifest: ReleaseManifest
+    streets: list[Street]
+    aliases: dict[str, tuple[int, ...]]
+    alias_lengths: dict[str, int]
+    base_names: dict[str, tuple[str, ...]]
+    joined_names: dict[str, tuple[str, ...]]
+    postcode_streets: dict[str, tuple[int, ...]]
+    postcodes: dict[str, Point]
+    localities: dict[str, Point]
+    locality_towns: dict[str, frozenset[str]]
+    locality_lengths: dict[str, int]
+    admins: frozenset[str]
+    places: dict[str, tuple[tuple[int, int, str, str, str, str], ...]]
+    junctions: dict[tuple[int, int], tuple[int, int]]
+    usrn_streets: dict[int, tuple[int, ...]]
+    premises: pa.Table
+    starts: npt.NDArray[np.int64]
+    columns: dict[str, npt.NDArray[np.generic]]
+    dictionaries: dict[str, list[str]]
+    row_of_uprn: dict[int, int] = field(default_factory=dict)
+    blocks: dict[int, Block] = field(default_factory=dict)
+    has_premises: bool = True
+
+    @property
+    def release(self) -> str:
+        """Name of the release."""
+        return self.manifest.release
+
+    def block(self, street_id: int) -> Block:
+        """Premises of a street, read once."""
+        block = self.blocks.get(street_id)
+        if block is None:
+            block = self.blocks[street_id] = _read_block(self, street_id)
+        return block
+
+    def dates(self, row: int) -> tuple[date | None, date | None]:
+        """First and last day of a premises row."""
+        first, last = self.columns["start_date"][row], self.columns["end_date"][row]
+        return _as_date(int(first)), _as_date(int(last))
+
+    def place_of(self, row: int) -> tuple[int | None, int | None, str | None, str | None, str | None, int]:
+        """Easting, northing, division, beat, postcode and street id of a premises row."""
+        c, d = self.columns, self.dictionaries
+        easting, northing = int(c["easting"][row]), int(c["northing"][row])
+        return (
+            easting if easting >= 0 else None,
+            northing if northing >= 0 else None,
+            d["division_code"][c["division_code"][row]] or None,
+            d["beat_code"][c["beat_code"][row]] or None,
+            d["postcode"][c["postcode"][row]] or None,
+            int(c["street_id"][row]),
+        )
+
+    def find_uprn(self, uprn: int) -> int | None:
+        """A premises row of a UPRN: the approved one where there is one, else the first."""
+        if not self.row_of_uprn and self.premises.num_rows:
+            self.row_of_uprn = _index_uprns(self)
+        return self.row_of_uprn.get(uprn)
+
+
+_TEXT_COLUMNS = ("suffix", "flat", "status", "unit", "name_key", "org_key", "division_code", "beat_code", "postcode")
+_INT_COLUMNS = ("street_id", "number", "end_number", "uprn", "parent_uprn", "easting", "northing")
+_EPOCH = date(1970, 1, 1).toordinal()
+
+
+def _as_date(days: int) -> date | None:
+    return date.fromordinal(_EPOCH + days) if days > -700_000 else None
+
+
+def load_gazetteer(settings: Settings, release: str | None = None) -> Gazetteer:
+    """The compiled release (the configured one by default) in memory.
+
+    Raises:
+        ConfigError: the release is not compiled.
+    """
+    name = release or settings.gazetteer_release
+    manifest = read_release(settings, name)
+    folder = release_folder(settings, name)
+    premises = _read(folder, "premises")
+    columns, dictionaries = _split_columns(premises)
+    streets, postcode_streets = _load_streets(folder)
+    aliases = _load_aliases(folder)
+    localities, towns, admins = _load_localities(folder)
+    street_ids = columns["street_id"].astype(np.int64)
+    starts = np.searchsorted(street_ids, np.arange(len(streets) + 1))
+    usrns: dict[int, list[int]] = defaultdict(list)
+    for street in streets:
+        usrns[street.usrn].append(street.id)
+    return Gazetteer(
+        manifest=manifest,
+        streets=streets,
+        aliases=aliases,
+        alias_lengths=first_token_lengths(aliases),
+        base_names=_base_names(aliases),
+        joined_names=_joined_names(aliases),
+        postcode_streets=postcode_streets,
+        postcodes=_load_points(folder, "postcode", "postcode"),
+        localities=localities,
+        locality_towns=towns,
+        locality_lengths=first_token_lengths([*localities, *vocabulary().counties, *vocabulary().outside]),
+        admins=admins,
+        places=_load_places(folder),
+        junctions=_load_junctions(folder),
+        usrn_streets={u: tuple(ids) for u, ids in usrns.items()},
+        premises=premises,
+        starts=starts,
+        columns=columns,
+        dictionaries=dictionaries,
+        has_premises=premises.num_rows > 0,
+    )
+
+
+def _read(folder: Path, table: str) -> pa.Table:
+    return pq.read_table(folder / f"{table}.parquet")
+
+
+def _split_columns(premises: pa.Table) -> tuple[dict[str, npt.NDArray[np.generic]], dict[str, list[str]]]:
+    columns: dict[str, npt.NDArray[np.generic]] = {}
+    dictionaries: dict[str, list[str]] = {}
+    for name in _INT_COLUMNS:
+        columns[name] = premises[name].fill_null(-1).combine_chunks().to_numpy(zero_copy_only=False)
+    for name in _TEXT_COLUMNS:
+        encoded = premises[name].fill_null("").combine_chunks().dictionary_encode()
+        columns[name] = encoded.indices.to_numpy(zero_copy_only=False)
+        dictionaries[name] = encoded.dictionary.to_pylist()
+    for name in ("start_date", "end_date"):
+        days = premises[name].cast(pa.int32()).fill_null(-800_000)
+        columns[name] = days.combine_chunks().to_numpy(zero_copy_only=False)
+    columns["is_parent"] = premises["is_parent"].combine_chunks().to_numpy(zero_copy_only=False)
+    return columns, dictionaries
+
+
+def _load_streets(folder: Path) -> tuple[list[Street], dict[str, tuple[int, ...]]]:
+    streets: list[Street] = []
+    of_postcode: dict[str, list[int]] = defaultdict(list)
+    for r in _read(folder, "street").to_pylist():
+        postcodes = r["postcodes"] or []
+        for postcode in postcodes:
+            of_postcode[postcode].append(r["street_id"])
+        streets.append(
+            Street(
+                r["street_id"],
+                r["usrn"],
+                r["street_key"] or "",
+                r["locality_key"],
+                r["town_key"],
+                r["admin_key"],
+                r["division_code"] or "",
+                r["beat_code"] or "",
+                -1 if r["easting"] is None else r["easting"],
+                -1 if r["northing"] is None else r["northing"],
+                r["entries"],
+                frozenset(sector(p) for p in postcodes),
+                frozenset(district(p) for p in postcodes),
+                frozenset(area(p) for p in postcodes),
+            )
+        )
+    streets.sort(key=lambda s: s.id)
+    return streets, {p: tuple(sorted(ids)) for p, ids in of_postcode.items()}
+
+
+def _load_aliases(folder: Path) -> dict[str, tuple[int, ...]]:
+    found: dict[str, set[int]] = defaultdict(set)
+    table = _read(folder, "street_alias")
+    for key, street in zip(table["alias_key"].to_pylist(), table["street_id"].to_pylist(), strict=True):
+        found[key].add(street)
+        if key.startswith("THE "):
+            found[key[4:]].add(street)
+    return {key: tuple(sorted(ids)) for key, ids in sorted(found.items())}
+
+
+def first_token_lengths(keys: object) -> dict[str, int]:
+    """First token of each key → most tokens of a key that begins with it."""
+    lengths: dict[str, int] = {}
+    for key in keys:  # type: ignore[attr-defined]
+        tokens = key.split(" ")
+        lengths[tokens[0]] = max(lengths.get(tokens[0], 0), len(tokens))
+    return lengths
+
+
+def _base_names(aliases: dict[str, tuple[int, ...]]) -> dict[str, tuple[str, ...]]:
+    """Name without its street type → names that have it."""
+    types = vocabulary().street_types
+    found: dict[str, list[str]] = defaultdict(list)
+    for key in aliases:
+        head, _, last = key.rpartition(" ")
+        if head and last in types:
+            found[head].append(key)
+    return {base: tuple(sorted(keys)) for base, keys in found.items()}
+
+
+def _joined_names(aliases: dict[str, tuple[int, ...]]) -> dict[str, tuple[str, ...]]:
+    """Name written as one word, its last word in every form → names."""
+    forms: dict[str, list[str]] = defaultdict(list)
+    for variant, key in vocabulary().canonical.items():
+        forms[key].append(variant)
+    found: dict[str, set[str]] = defaultdict(set)
+    for key in aliases:
+        head, _, last = key.rpartition(" ")
+        for form in (last, *forms.get(last, ())):
+            found[(head + form).replace(" ", "")].add(key)
+    return {joined: tuple(sorted(keys)) for joined, keys in found.items()}
+
+
+def _load_points(folder: Path, table: str, key: str) -> dict[str, Point]:
+    return {
+        r[key]: Point(r["easting"], r["northing"], r["division_code"] or "", r["beat_code"] or "", r["entries"])
+        for r in _read(folder, table).to_pylist()
+    }
+
+
+def _load_localities(folder: Path) -> tuple[dict[str, Point], dict[str, frozenset[str]], frozenset[str]]:
+    points: dict[str, Point] = {}
+    towns: dict[str, frozenset[str]] = {}
+    admins: set[str] = set()
+    rank = {"ADMIN": 0, "TOWN": 1, "LOCALITY": 2}
+    rows = sorted(_read(folder, "locality").to_pylist(), key=lambda r: (rank[r["kind"]], r["name_key"]))
+    for r in rows:
+        name = r["name_key"]
+        point = Point(r["easting"], r["northing"], r["division_code"] or "", r["beat_code"] or "", r["entries"])
+        if r["kind"] == "ADMIN":
+            admins.add(name)
+        if name not in points or points[name].entries < point.entries or r["kind"] == "LOCALITY":
+            points[name] = point
+        towns[name] = towns.get(name, frozenset()) | frozenset(r["towns"] or [])
+    return points, towns, frozenset(admins)
+
+
+def _load_places(folder: Path) -> dict[str, tuple[tuple[int, int, str, str, str, str], ...]]:
+    found: dict[str, set[tuple[int, int, str, str, str, str]]] = defaultdict(set)
+    for r in _read(folder, "place").to_pylist():
+        found[r["place_key"]].add(
+            (r["uprn"], r["street_id"], r["locality_key"], r["town_key"], r["division_code"] or "", r["kind"])
+        )
+    return {key: tuple(sorted(rows)) for key, rows in found.items()}
+
+
+def _load_junctions(folder: Path) -> dict[tuple[int, int], tuple[int, int]]:
+    return {(r["usrn_a"], r["usrn_b"]): (r["easting"], r["northing"]) for r in _read(folder, "junction").to_pylist()}
+
+
+def _read_block(g: Gazetteer, street_id: int) -> Block:
+    first, last = int(g.starts[street_id]), int(g.starts[street_id + 1])
+    block = Block({}, {}, {}, {})
+    window = slice(first, last)
+    c = {name: g.columns[name][window].tolist() for name in (*_INT_COLUMNS[1:5], *_TEXT_COLUMNS, "is_parent")}
+    d = g.dictionaries
+    for i in range(last - first):
+        item = Premises(
+            first + i,
+            c["number"][i],
+            c["end_number"][i],
+            d["suffix"][c["suffix"][i]],
+            d["flat"][c["flat"][i]],
+            d["unit"][c["unit"][i]],
+            d["name_key"][c["name_key"][i]],
+            d["org_key"][c["org_key"][i]],
+            c["uprn"][i],
+            c["parent_uprn"][i],
+            d["status"][c["status"][i]],
+            c["is_parent"][i],
+            d["postcode"][c["postcode"][i]],
+        )
+        if item.number >= 0:
+            block.by_number.setdefault((item.number, item.suffix), []).append(item)
+            if item.end >= 0:
+                block.by_end.setdefault(item.end, []).append(item)
+        for name in {item.name, item.organisation}:
+            if name:
+                block.named.setdefault(name, []).append(item)
+    return block
+
+
+def _index_uprns(g: Gazetteer) -> dict[int, int]:
+    statuses = g.dictionaries["status"]
+    order = {"APPROVED": 0, "PROVISIONAL": 1, "ALTERNATIVE": 2, "HISTORIC": 3}
+    rank = np.array([order.get(s, 4) for s in statuses], dtype=np.int8)[g.columns["status"]]
+    rows = np.lexsort((rank, g.columns["uprn"]))
+    uprns = g.columns["uprn"][rows]
+    keep = np.ones(len(rows), dtype=bool)
+    keep[1:] = uprns[1:] != uprns[:-1]
+    return dict(zip(uprns[keep].tolist(), rows[keep].tolist(), strict=True))

@@ -1,0 +1,265 @@
+"""One location to its place: classify, read, resolve, weigh, and refuse where it is not certain.
+
+Enters: a `Query` and a compiled gazetteer. Leaves: a `Match` with level, confidence, rule, evidence, and a refusal
+where there is no UPRN. Must hold: the answer depends on the query, the release and the calibration only; a UPRN is
+asserted only where number, suffix and flat are those of the text, one reading fits, no other entry fits as well, and
+the evidence pattern has shown enough precision; otherwise the finest coarser level that is certain. Refuses by
+`Refusal`, always with a reason.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from migration.geocode.candidates import find_candidates
+from migration.geocode.classify import Classified, classify
+from migration.geocode.confidence import ACCEPT_UPRN, Calibration, load_calibration
+from migration.geocode.coordinates import LegacyPoint, check_coordinates, find_grid_reference
+from migration.geocode.evidence import Candidate, Match, Query
+from migration.geocode.gazetteer.index import Gazetteer
+from migration.geocode.junctions import match_junction, match_road_marker
+from migration.geocode.ladder import Ladder
+from migration.geocode.learn import text_key
+from migration.geocode.places import match_place
+from migration.geocode.postcodes import find_postcode, format_postcode, is_outside
+from migration.geocode.premises import Reading, read_premises
+from migration.geocode.rules import LocationClass, MatchLevel, Refusal, StreetHow
+from migration.geocode.split import (
+    PlaceNames,
+    Span,
+    candidate_phrases,
+    choose_places,
+    find_streets,
+    is_adjacent,
+    premises_key,
+)
+from migration.geocode.streets import Resolution, StreetResolver, Where
+from migration.geocode.text import fold, tokenise
+from migration.geocode.vocabulary import vocabulary
+
+LEAST_MARGIN = 2
+"""Points by which the best candidate must beat the next one with another UPRN."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """One window read as the street: its places, premises key, resolution and candidates."""
+
+    span: Span | None
+    places: tuple[Span, ...]
+    key: str
+    resolution: Resolution | None
+    candidates: list[Candidate]
+    readings: tuple[Reading, ...]
+
+
+class Matcher:
+    """Matches queries against one release. Owns the memo tables of street resolution; one per process."""
+
+    def __init__(
+        self, gazetteer: Gazetteer, calibration: Calibration | None = None, labels: Mapping[str, int] | None = None
+    ) -> None:
+        self.gazetteer = gazetteer
+        self.calibration = calibration or load_calibration()
+        self.labels = labels or {}
+        self.resolver = StreetResolver(gazetteer)
+        self.place_names = PlaceNames(gazetteer)
+        self.ladder = Ladder(gazetteer, self.calibration)
+
+    def match(self, query: Query) -> Match:
+        """The finest certain place of a query."""
+        if self.labels:
+            labelled = self.ladder.labelled(self.labels.get(text_key(query.text, query.postcode, query.division)))
+            if labelled is not None:
+                return labelled
+        folded = fold(query.text)
+        in_text, rest = find_postcode(folded)
+        postcode = self._choose_postcode(query.postcode, in_text)
+        point = check_coordinates(query.easting, query.northing, query.is_default_point)
+        grid, rest = find_grid_reference(rest, query.grid_ref)
+        classified = classify(tokenise(rest))
+        return self.ladder.with_point(
+            self._match_classified(query, classified, postcode, grid or point), point, grid is not None
+        )
+
+    def _choose_postcode(self, column: str, in_text: str | None) -> str:
+        """The postcode to go by: the column's, unless only the one in the text is known to the release."""
+        formatted = format_postcode(column) if column else None
+        if formatted is None or (in_text and formatted not in self.gazetteer.postcodes):
+            return in_text or formatted or ""
+        return formatted
+
+    def _match_classified(
+        self, query: Query, classified: Classified, postcode: str, point: LegacyPoint | None
+    ) -> Match:
+        kind, tokens = classified.location_class, classified.tokens
+        if kind is LocationClass.UNUSABLE:
+            if postcode and not is_outside(postcode):
+                return self.ladder.fall(LocationClass.ADDRESS, Refusal.NO_TEXT, postcode, (), None, query.division)
+            return self.ladder.refuse(kind, Refusal.NO_TEXT)
+        if kind is LocationClass.NO_FIXED_ABODE:
+            return self.ladder.refuse(kind, Refusal.NOT_AN_ADDRESS)
+        if kind is LocationClass.ROAD_MARKER:
+            return match_road_marker(self, query, tokens, postcode)
+        if kind is LocationClass.JUNCTION:
+            found = match_junction(self, query, tokens, postcode)
+            if found is not None:
+                return found
+            kind = LocationClass.RELATIVE
+        if kind is LocationClass.RELATIVE:
+            return self.ladder.relative(self.match_address(query, tokens, postcode), classified)
+        junction = match_junction(self, query, tokens, postcode) if "/" in tokens or "AND" in tokens else None
+        return junction or self.match_address(query, tokens, postcode)
+
+    def match_address(self, query: Query, tokens: tuple[str, ...], postcode: str) -> Match:
+        """Match tokens as an address or named place."""
+        found_places = self.place_names.find(tokens)
+        outside = self._outside(found_places, postcode)
+        hypotheses = self._read_exact(query, tokens, postcode, found_places)
+        best = _best(hypotheses)
+        if best is None and not outside:
+            hypotheses += self._read_similar(query, tokens, postcode, found_places, hypotheses)
+            best = _best(hypotheses)
+        if best is None or best.candidates[0].level is not MatchLevel.UPRN:
+            named = match_place(self, query, tokens, postcode, found_places)
+            if named is not None and (best is None or not best.candidates[0].reading.flat):
+                return named
+        if best is not None:
+            return self._decide(query, tokens, postcode, hypotheses, best)
+        if outside:
+            return self.ladder.refuse(LocationClass.OUTSIDE_AREA, Refusal.OUTSIDE_AREA)
+        return self._fall(query, tokens, postcode, found_places, hypotheses)
+
+    def where(self, query: Query, postcode: str, places: list[Span] | tuple[Span, ...]) -> Where:
+        """What the record says of its place."""
+        return Where(postcode, tuple(sorted({p.key for p in places})), query.division)
+
+    def _outside(self, places: list[Span], postcode: str) -> bool:
+        if postcode:
+            return is_outside(postcode)
+        outside = vocabulary().outside
+        return any(p.key in outside and p.key not in self.gazetteer.localities for p in places)
+
+    def _read_exact(self, query: Query, tokens: tuple[str, ...], postcode: str, found: list[Span]) -> list[Hypothesis]:
+        return [
+            self._hypothesis(query, tokens, postcode, found, span, span.key, StreetHow.EXACT)
+            for span in find_streets(self.gazetteer, tokens)
+        ]
+
+    def _read_similar(
+        self, query: Query, tokens: tuple[str, ...], postcode: str, found: list[Span], exact: list[Hypothesis]
+    ) -> list[Hypothesis]:
+        """Hypotheses of windows that may be a misspelt street, outside the windows that are a street already."""
+        taken = [h.span for h in exact if h.span and h.resolution and h.resolution.place != "CONFLICT"]
+        hypotheses: list[Hypothesis] = []
+        for span in candidate_phrases(tokens, choose_places(tokens, found, None)):
+            if any(span.start < t.end and span.end > t.start for t in taken):
+                continue
+            words = tuple(tokens[span.start : span.end])
+            for key, how in self.resolver.find_similar(words):
+                hypothesis = self._hypothesis(query, tokens, postcode, found, span, key, how)
+                if hypothesis.resolution is not None and _has_support(hypothesis.resolution):
+                    hypotheses.append(hypothesis)
+        return hypotheses
+
+    def _hypothesis(
+        self,
+        query: Query,
+        tokens: tuple[str, ...],
+        postcode: str,
+        found: list[Span],
+        span: Span,
+        key: str,
+        how: StreetHow,
+    ) -> Hypothesis:
+        places = choose_places(tokens, found, span)
+        resolution = self.resolver.resolve(key, how, self.where(query, postcode, places))
+        premises = premises_key(tokens, span, places)
+        readings = read_premises(premises)
+        candidates: list[Candidate] = []
+        if resolution is not None and self.gazetteer.has_premises:
+            adjacent = is_adjacent(tokens, span, places)
+            window = (span.start, span.end)
+            candidates = find_candidates(
+                self.gazetteer, resolution, readings, postcode, query.recorded_on, adjacent, window
+            )
+        return Hypothesis(span, tuple(places), premises, resolution, candidates, readings)
+
+    def _decide(
+        self, query: Query, tokens: tuple[str, ...], postcode: str, hypotheses: list[Hypothesis], best: Hypothesis
+    ) -> Match:
+        """Accept the best candidate, or say why not and fall to the next coarser level."""
+        top = best.candidates[0]
+        everything = [c for h in hypotheses for c in h.candidates]
+        others = sorted((c for c in everything if c.uprn != top.uprn), key=lambda c: (-c.score, c.uprn))
+        margin = float(top.score - others[0].score) if others else None
+        refusal = _why_not(top, others, margin)
+        confidence = self.calibration.confidence(top.pattern())
+        if refusal is None and top.level is MatchLevel.UPRN and confidence < ACCEPT_UPRN:
+            refusal = Refusal.LOW_CONFIDENCE
+        return self.ladder.settle(query, tokens, postcode, best, top, others, margin, refusal, confidence)
+
+    def _fall(
+        self, query: Query, tokens: tuple[str, ...], postcode: str, places: list[Span], hypotheses: list[Hypothesis]
+    ) -> Match:
+        """No premises: street, postcode or locality, with the reason."""
+        resolved = [h for h in hypotheses if h.resolution is not None]
+        resolved.sort(key=lambda h: (-h.resolution.score, h.span.start if h.span else 0))  # type: ignore[union-attr]
+        best = resolved[0] if resolved else None
+        chosen = choose_places(tokens, places, best.span if best else None)
+        reason = _reason(best, hypotheses)
+        return self.ladder.fall(
+            LocationClass.ADDRESS, reason, postcode, tuple(p.key for p in chosen), best, query.division, tokens
+        )
+
+
+def _best(hypotheses: list[Hypothesis]) -> Hypothesis | None:
+    found = [h for h in hypotheses if h.candidates]
+    if not found:
+        return None
+    return min(found, key=lambda h: (-h.candidates[0].score, h.candidates[0].uprn, h.span.start if h.span else 0))
+
+
+def _has_support(resolution: Resolution) -> bool:
+    """A street that was not written as it is needs a postcode or place name that agrees, or the division and no
+    rival."""
+    if resolution.pc in ("EXACT", "SECTOR") or resolution.place in ("LOCALITY", "TOWN"):
+        return True
+    return resolution.division == "SAME" and not resolution.rivals and resolution.pc in ("NONE", "DISTRICT")
+
+
+def _why_not(top: Candidate, others: list[Candidate], margin: float | None) -> Refusal | None:
+    """Why the best candidate is not the answer at UPRN level, before confidence is asked."""
+    if top.flat == "MISSING":
+        return Refusal.FLAT_MISSING
+    if top.flat == "UNKNOWN":
+        return Refusal.FLAT_UNKNOWN
+    if top.level is not MatchLevel.UPRN:
+        return Refusal.FLAT_MISSING
+    for other in others:
+        if other.level is MatchLevel.UPRN and _is_other_reading(top, other):
+            return Refusal.TWO_READINGS
+    if margin is not None and margin < LEAST_MARGIN:
+        same = others[0].resolution.streets == top.resolution.streets
+        if others[0].level is not MatchLevel.UPRN and same:
+            return None
+        return Refusal.TIE if same and not top.resolution.rivals else Refusal.STREET_AMBIGUOUS
+    return None
+
+
+def _is_other_reading(top: Candidate, other: Candidate) -> bool:
+    """Whether another reading of the same tokens leads elsewhere in the same street, with nothing to choose by."""
+    if other.span != top.span or other.reading == top.reading or other.resolution.streets != top.resolution.streets:
+        return False
+    return not (top.name in ("AGREE", "SPELT") and other.name not in ("AGREE", "SPELT"))
+
+
+def _reason(best: Hypothesis | None, hypotheses: list[Hypothesis]) -> Refusal:
+    if best is None:
+        return Refusal.CONTRADICTION if hypotheses else Refusal.STREET_UNKNOWN
+    readings = best.readings
+    if all(r.has_unused_number for r in readings):
+        return Refusal.TOKENS_UNUSED
+    if all(r.number < 0 for r in readings):
+        return Refusal.NUMBER_MISSING
+    has_rivals = best.resolution is not None and best.resolution.rivals
+    return Refusal.STREET_AMBIGUOUS if has_rivals else Refusal.NUMBER_UNKNOWN

@@ -1,0 +1,159 @@
+"""Named places: an organisation or building known by its name, with a locality, postcode or division to tell which.
+
+Enters: tokens without a street that fits. Leaves: a `Match` of the one place of that name that fits, or None. Must
+hold: a name that several places have is refused; on a site of many UPRNs the site is given, not one of its buildings.
+"""
+
+from typing import TYPE_CHECKING
+
+from migration.geocode.evidence import Match, Query, write_evidence
+from migration.geocode.rules import LocationClass, MatchLevel, MatchRule, Refusal
+from migration.geocode.split import Span, choose_places
+from migration.geocode.text import BREAK, SLASH
+
+if TYPE_CHECKING:
+    from migration.geocode.match import Matcher
+
+
+def match_place(
+    matcher: "Matcher", query: Query, tokens: tuple[str, ...], postcode: str, found: list[Span]
+) -> Match | None:
+    """The named place of a text without house number, or None where no name is known."""
+    places = choose_places(tokens, found, None)
+    for name, span in _names(tokens, places):
+        rows = matcher.gazetteer.places.get(name)
+        if rows:
+            match = _choose(matcher, query, tokens, postcode, rows, places, span)
+            if match is not None:
+                return match
+    return None
+
+
+def _names(tokens: tuple[str, ...], places: list[Span]) -> list[tuple[str, tuple[int, int]]]:
+    """Segments without digits (or as a whole), places removed, longest first."""
+    taken = {i for p in places for i in range(p.start, p.end)}
+    names: list[tuple[str, tuple[int, int]]] = []
+    start = 0
+    for i in range(len(tokens) + 1):
+        if i == len(tokens) or tokens[i] in (BREAK, SLASH):
+            kept = [j for j in range(start, i) if j not in taken]
+            whole = list(range(start, i))
+            for part in (whole, kept):
+                if part:
+                    names.append((" ".join(tokens[j] for j in part), (part[0], part[-1] + 1)))
+            start = i + 1
+    return sorted(dict.fromkeys(names), key=lambda n: (-len(n[0]), n))
+
+
+def _choose(
+    matcher: "Matcher",
+    query: Query,
+    tokens: tuple[str, ...],
+    postcode: str,
+    rows: tuple[tuple[int, int, str, str, str, str], ...],
+    places: list[Span],
+    span: tuple[int, int],
+) -> Match | None:
+    gazetteer = matcher.gazetteer
+    said = {p.key for p in places if not (p.start >= span[0] and p.end <= span[1])}
+    fits: dict[int, tuple[str, str, str]] = {}
+    for uprn, _, locality, town, division, kind in rows:
+        row = gazetteer.find_uprn(uprn)
+        own = gazetteer.place_of(row)[4] if row is not None else None
+        pc = "NONE" if not postcode else "UNIT" if own == postcode else "OTHER"
+        place = "LOCALITY" if said & {locality, town} else "CONFLICT" if said else "NONE"
+        if pc == "OTHER" and (own or "")[:-2] != postcode[:-2]:
+            continue
+        if place == "CONFLICT" and pc != "UNIT" and not said <= gazetteer.admins:
+            continue
+        same = "NONE" if not query.division else "SAME" if division == query.division else "OTHER"
+        fits[uprn] = (pc, place if place != "CONFLICT" else "NONE", same)
+        if kind == "ORGANISATION":
+            fits[uprn] = (pc, fits[uprn][1], same)
+    if query.division and len(fits) > 1:
+        fits = {u: f for u, f in fits.items() if f[2] == "SAME"} or fits
+    if not fits:
+        return None
+    return _place_match(matcher, tokens, fits, span, places)
+
+
+def _place_match(
+    matcher: "Matcher",
+    tokens: tuple[str, ...],
+    fits: dict[int, tuple[str, str, str]],
+    span: tuple[int, int],
+    places: list[Span],
+) -> Match | None:
+    gazetteer = matcher.gazetteer
+    uprn = min(fits)
+    if len(fits) > 1:
+        site = _common_site(matcher, sorted(fits))
+        if site is None:
+            evidence = write_evidence(alternatives=[[u, 0] for u in sorted(fits)[:5]])
+            named = tuple(p.key for p in places)
+            fallen = matcher.ladder.fall(LocationClass.PLACE, Refusal.TIE, "", named, None, "")
+            return Match(
+                LocationClass.PLACE,
+                fallen.level,
+                fallen.rule,
+                fallen.confidence,
+                Refusal.TIE,
+                None,
+                None,
+                None,
+                fallen.easting,
+                fallen.northing,
+                fallen.division,
+                fallen.beat,
+                0.0,
+                evidence,
+            )
+        uprn = site
+    pc, place, same = fits.get(uprn, ("NONE", "NONE", "NONE"))
+    row = gazetteer.find_uprn(uprn)
+    if row is None:
+        return None
+    rest = [t for i, t in enumerate(tokens) if not span[0] <= i < span[1] and t not in (BREAK, SLASH)]
+    taken = {t for p in places for t in p.key.split(" ")}
+    unused = [t for t in rest if t not in taken]
+    extra = "EXTRA" if unused else "NONE"
+    pattern = f"UPRN|NONE|{pc}|{place}|{same}|ALONE|NAMED|HOUSE|plain|AGREE|{extra}|APART|IN"
+    confidence = matcher.calibration.confidence(pattern)
+    has_number = any(t[0].isdigit() for t in unused)
+    easting, northing, division, beat, own, street = gazetteer.place_of(row)
+    is_certain = confidence >= 0.9 and not has_number and (len(fits) == 1)
+    level = MatchLevel.UPRN if is_certain else MatchLevel.BUILDING
+    rule = MatchRule.NAME_AND_POSTCODE if pc == "UNIT" else MatchRule.NAME_IN_LOCALITY
+    usrn = gazetteer.streets[street].usrn if street >= 0 else None
+    roles = "".join(
+        "-" if t in (BREAK, SLASH) else "N" if span[0] <= i < span[1] else "L" if t in taken else "U"
+        for i, t in enumerate(tokens)
+    )
+    return Match(
+        LocationClass.PLACE,
+        level,
+        rule,
+        confidence,
+        None if is_certain else Refusal.LOW_CONFIDENCE,
+        uprn,
+        usrn if usrn and usrn > 0 else None,
+        own,
+        easting,
+        northing,
+        division,
+        beat,
+        None,
+        write_evidence(roles=roles, pattern=pattern),
+    )
+
+
+def _common_site(matcher: "Matcher", uprns: list[int]) -> int | None:
+    """The one parent of several UPRNs, or the one of them that is the parent of the rest."""
+    parents = set()
+    for uprn in uprns:
+        row = matcher.gazetteer.find_uprn(uprn)
+        if row is None:
+            return None
+        parent = int(matcher.gazetteer.columns["parent_uprn"][row])
+        parents.add(parent if parent > 0 else uprn)
+    return parents.pop() if len(parents) == 1 else None

@@ -1,0 +1,280 @@
+"""Readings of the words that say which house or flat of a street is meant.
+
+Enters: the tokens of an address that are neither street, place nor postcode, with `@` where the street stood. Leaves:
+`Reading`s, the likeliest first: number, suffix, range, flat code, building name. Must hold: every token is accounted
+for in every reading, as used, as filler or as unused; a number is never dropped. Two readings of the same tokens are
+both returned; the gazetteer decides between them, and where both fit nobody does.
+"""
+
+import re
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from migration.geocode.flats import identifier_code, read_sub_building, slashed_code
+from migration.geocode.text import BREAK, SLASH
+from migration.geocode.vocabulary import vocabulary
+
+STREET = "@"
+_NUMBER = re.compile(r"(\d{1,5})([A-Z]?)")
+_PAIR = re.compile(r"(\d{1,4})([A-Z]?)([/\-])(\d{1,4})([A-Z]?)")
+_NUMBER_FLAT_CODE = re.compile(r"(\d{1,4}[A-Z]?)([/\-])((?:\d{1,2}|G|B|T|P)F\d{1,2}|[GBT]F[LR]?)")
+_TRIPLE = re.compile(r"(\d{1,4})([A-Z]?)[/\-](\d{1,2})[/\-](\d{1,2}|[LR])")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One way to read the premises of an address.
+
+    Attributes:
+        number: house number, or -1 where none was read.
+        end: last number of a range, or -1.
+        suffix: letter after the number, or ``.
+        flat: flat code, or ``.
+        unit: class of the unit word, or ``.
+        name: building or organisation name before the street, tokens joined; or ``.
+        tail: words behind the street that name nothing known: a place the gazetteer lacks, or a misspelt one; or ``.
+        rank: 0 for the plain reading, more for rarer conventions.
+        order: which convention the reading follows.
+        unused: tokens without a role; any of them that is numeric blocks an exact match.
+        has_unused_number: a numeric or flat-like token has no role.
+        has_room: a room within the flat or house was named.
+    """
+
+    number: int = -1
+    end: int = -1
+    suffix: str = ""
+    flat: str = ""
+    unit: str = ""
+    name: str = ""
+    tail: str = ""
+    rank: int = 0
+    order: str = "plain"
+    unused: int = 0
+    has_unused_number: bool = False
+    has_room: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """A piece of the premises: kind N(umber) P(air) F(lat) W(ord) L(etter), where it stood, and its content."""
+
+    kind: str
+    position: int
+    text: str = ""
+    unit: str = ""
+    after_street: bool = False
+
+
+@lru_cache(maxsize=300_000)
+def read_premises(key: str) -> tuple[Reading, ...]:
+    """Readings of premises tokens joined by spaces, likeliest first; one empty reading where there are none."""
+    items, has_room = _collect_items(tuple(key.split(" ")) if key else ())
+    readings = _combine(items)
+    if has_room:
+        readings = [replace(r, has_room=True) for r in readings]
+    return tuple(dict.fromkeys(readings))
+
+
+def _collect_items(tokens: tuple[str, ...]) -> tuple[list[_Item], bool]:
+    fillers = vocabulary().fillers
+    items: list[_Item] = []
+    has_room = after = False
+    i = 0
+    while i < len(tokens):
+        token = tokens[i]
+        if token == STREET:
+            after = True
+        if token in (STREET, BREAK, SLASH) or token in fillers:
+            i += 1
+            continue
+        sub = read_sub_building(tokens, i) or _read_side(tokens, i)
+        if sub is not None:
+            code, unit, length = sub
+            if unit == "room":
+                has_room = True
+            else:
+                items.append(_Item("F", i, code, unit, after))
+            i += length
+            continue
+        items.append(_Item(_kind(token), i, token, "", after))
+        i += 1
+    return items, has_room
+
+
+def _read_side(tokens: tuple[str, ...], i: int) -> tuple[str, str, int] | None:
+    """`2 LEFT` (a floor of one digit and a side) or a side alone, else None."""
+    sides = vocabulary().sides
+    following = tokens[i + 1] if i + 1 < len(tokens) else ""
+    if len(tokens[i]) == 1 and tokens[i].isdigit() and following in sides:
+        return f"{tokens[i]}:{sides[following]}", "", 2
+    if tokens[i] in sides:
+        return f":{sides[tokens[i]]}", "", 1
+    return None
+
+
+def _kind(token: str) -> str:
+    if _NUMBER.fullmatch(token):
+        return "N"
+    if token[0].isdigit() and (
+        _PAIR.fullmatch(token) or _NUMBER_FLAT_CODE.fullmatch(token) or _TRIPLE.fullmatch(token)
+    ):
+        return "P"
+    if len(token) == 1 and token.isalpha():
+        return "L"
+    return "W"
+
+
+def _combine(items: list[_Item]) -> list[Reading]:
+    """All readings of the pieces. Names are read first, then the pieces that carry numbers, by their pattern."""
+    words = [i for i in items if i.kind == "W"]
+    marks = [i for i in items if i.kind != "W"]
+    base = Reading(
+        name=" ".join(w.text for w in words if not w.after_street),
+        tail=" ".join(w.text for w in words if w.after_street),
+    )
+    pattern = "".join(i.kind for i in marks)
+    reader = _PATTERNS.get(pattern)
+    if reader is None:
+        return [_block(base, marks)]
+    readings = [r for r in reader(base, marks) if r is not None]
+    return readings or [_block(base, marks)]
+
+
+def _block(base: Reading, marks: list[_Item]) -> Reading:
+    return replace(base, unused=base.unused + len(marks), has_unused_number=True, order="unread")
+
+
+def _number(base: Reading, text: str, **changes: object) -> Reading:
+    match = _NUMBER.fullmatch(text)
+    if match is None:
+        return replace(base, unused=base.unused + 1, has_unused_number=True)
+    return replace(base, number=int(match[1]), suffix=match[2], **changes)  # type: ignore[arg-type]
+
+
+def _flat(text: str) -> str:
+    return identifier_code(text) or text
+
+
+def _read_nothing(base: Reading, marks: list[_Item]) -> list[Reading]:
+    return [base]
+
+
+def _read_number(base: Reading, marks: list[_Item]) -> list[Reading]:
+    """`34`, `34A` (number and suffix, or flat A of 34), `2 Maple Court @` (number, or flat of the named building)."""
+    text = marks[0].text
+    plain = _number(base, text)
+    readings = [plain]
+    if plain.suffix:
+        readings.append(replace(plain, suffix="", flat=plain.suffix, rank=1, order="suffix_is_flat"))
+    if base.name:
+        readings.append(replace(base, flat=_flat(text), rank=1, order="number_is_flat_of_name"))
+    return readings
+
+
+def _read_letter(base: Reading, marks: list[_Item]) -> list[Reading]:
+    return [replace(base, flat=marks[0].text, rank=1, order="letter_is_flat")]
+
+
+def _read_flat(base: Reading, marks: list[_Item]) -> list[Reading]:
+    """A flat and no number: a named building, or a code whose digits hide the number (`2F1 @`), which is refused
+    later."""
+    return [replace(base, flat=marks[0].text, unit=marks[0].unit)]
+
+
+def _read_flat_number(base: Reading, marks: list[_Item]) -> list[Reading]:
+    """`Flat 2/1, 34 @`, `34 @ Flat 2/1`, `34 2F1 @`."""
+    flat, number = (marks[0], marks[1]) if marks[0].kind == "F" else (marks[1], marks[0])
+    plain = _number(base, number.text, flat=flat.text, unit=flat.unit)
+    readings = [plain]
+    if len(flat.text) == 1 and flat.text.isalpha() and not plain.suffix:
+        readings.append(replace(plain, suffix=flat.text, flat="", rank=1, order="flat_is_suffix"))
+    return readings
+
+
+def _read_numbers(base: Reading, marks: list[_Item]) -> list[Reading]:
+    """`5, 34 @` (flat, number), `34 @ 5` (number, flat); the other order is kept as a rarer reading."""
+    first, second = marks
+    near, far = (first, second) if second.after_street else (second, first)
+    plain = _number(base, near.text, flat=_flat(far.text), order="flat_then_number")
+    other = _number(base, far.text, flat=_flat(near.text), rank=1, order="number_then_flat")
+    return [plain, other]
+
+
+def _read_letter_number(base: Reading, marks: list[_Item]) -> list[Reading]:
+    """`34 A @` (suffix, or flat), `A, 34 @` (flat)."""
+    letter, number = (marks[0], marks[1]) if marks[0].kind == "L" else (marks[1], marks[0])
+    plain = _number(base, number.text)
+    if plain.suffix:
+        return [replace(plain, flat=letter.text)]
+    as_suffix = replace(plain, suffix=letter.text)
+    as_flat = replace(plain, flat=letter.text)
+    if number.position < letter.position:
+        return [as_suffix, replace(as_flat, rank=1, order="suffix_is_flat")]
+    return [as_flat, replace(as_suffix, rank=1, order="flat_is_suffix")]
+
+
+def _read_pair(base: Reading, marks: list[_Item]) -> list[Reading]:
+    """`34/5`, `5/34`, `2/1`, `12-14`, `34/2F1`, `34/2/1`: every convention that the two numbers allow."""
+    token = marks[0].text
+    coded = _NUMBER_FLAT_CODE.fullmatch(token)
+    if coded:
+        return [_number(base, coded[1], flat=identifier_code(coded[3]) or coded[3])]
+    triple = _TRIPLE.fullmatch(token)
+    if triple:
+        inner = slashed_code(f"{triple[3]}/{triple[4]}") or ""
+        return [replace(base, number=int(triple[1]), suffix=triple[2], flat=inner, order="number_then_flat")]
+    match = _PAIR.fullmatch(token)
+    if match is None:
+        return [_block(base, marks)]
+    return _pair_readings(base, match)
+
+
+def _pair_readings(base: Reading, match: re.Match[str]) -> list[Reading]:
+    a, b = int(match[1]), int(match[4])
+    first_flat, second_flat = f"{a}{match[2]}", f"{b}{match[5]}"
+    readings: list[Reading] = []
+    if b > a and not match[5] and b - a <= 60:
+        rank = 0 if match[3] == "-" else 1
+        readings.append(replace(base, number=a, suffix=match[2], end=b, rank=rank, order="range"))
+    readings.append(replace(base, number=a, suffix=match[2], flat=second_flat, order="number_slash_flat"))
+    readings.append(replace(base, number=b, suffix=match[5], flat=first_flat, order="flat_slash_number"))
+    return sorted(readings, key=lambda r: r.rank)
+
+
+def _read_pair_number(base: Reading, marks: list[_Item]) -> list[Reading]:
+    """`2/1 34 @` and `34 @ 2/1`: floor and door; `12-14 5 @`: a flat of a range."""
+    pair, number = (marks[0], marks[1]) if marks[0].kind == "P" else (marks[1], marks[0])
+    code = slashed_code(pair.text)
+    readings = [_number(base, number.text, flat=code)] if code else []
+    match = _PAIR.fullmatch(pair.text)
+    if match and match[3] == "-" and int(match[4]) > int(match[1]):
+        ranged = replace(base, number=int(match[1]), end=int(match[4]), flat=number.text, rank=1, order="range")
+        readings.append(ranged)
+    return readings
+
+
+def _read_pair_flat(base: Reading, marks: list[_Item]) -> list[Reading]:
+    """`Flat 3, 12-14 @` (flat of a range); `Flat 3, 34/2` names two flats and is blocked."""
+    pair, flat = (marks[0], marks[1]) if marks[0].kind == "P" else (marks[1], marks[0])
+    match = _PAIR.fullmatch(pair.text)
+    if match is None or match[3] != "-" or int(match[4]) <= int(match[1]):
+        return [_block(base, marks)]
+    return [replace(base, number=int(match[1]), suffix=match[2], end=int(match[4]), flat=flat.text, unit=flat.unit)]
+
+
+_PATTERNS = {
+    "": _read_nothing,
+    "N": _read_number,
+    "L": _read_letter,
+    "F": _read_flat,
+    "FN": _read_flat_number,
+    "NF": _read_flat_number,
+    "NN": _read_numbers,
+    "LN": _read_letter_number,
+    "NL": _read_letter_number,
+    "P": _read_pair,
+    "PN": _read_pair_number,
+    "NP": _read_pair_number,
+    "PF": _read_pair_flat,
+    "FP": _read_pair_flat,
+}

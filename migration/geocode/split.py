@@ -1,0 +1,147 @@
+"""Which tokens of an address are street, which are places, which are left for the premises.
+
+Enters: tokens and the gazetteer's names. Leaves: street windows (where, how long, key), spans of place names, and the
+premises key of a window. Must hold: windows and spans never cross a break; each token gets exactly one role.
+"""
+
+from dataclasses import dataclass
+
+from migration.geocode.gazetteer.index import Gazetteer
+from migration.geocode.premises import STREET
+from migration.geocode.text import BREAK, SLASH
+from migration.geocode.vocabulary import vocabulary
+
+ROLE_STREET, ROLE_PLACE, ROLE_PREMISES, ROLE_FILLER, ROLE_BREAK = "S", "L", "P", "F", "-"
+ROLE_UNUSED, ROLE_NAME, ROLE_QUALIFIER = "U", "N", "Q"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Tokens `start` to `end` (not included) and the key they make."""
+
+    start: int
+    end: int
+    key: str
+
+
+def find_spans(tokens: tuple[str, ...], lengths: dict[str, int], keys: object) -> list[Span]:
+    """Longest known phrases from every position; those inside a longer one are left out."""
+    spans: list[Span] = []
+    count = len(tokens)
+    covered = 0
+    for i in range(count):
+        most = lengths.get(tokens[i])
+        if most is None:
+            continue
+        for end in range(min(count, i + most), max(i, covered), -1):
+            key = tokens[i] if end == i + 1 else " ".join(tokens[i:end])
+            if key in keys:  # type: ignore[operator]
+                spans.append(Span(i, end, key))
+                covered = end
+                break
+    return spans
+
+
+def find_streets(gazetteer: Gazetteer, tokens: tuple[str, ...]) -> list[Span]:
+    """Windows that are a street's name, word for word."""
+    return find_spans(tokens, gazetteer.alias_lengths, gazetteer.aliases)
+
+
+class PlaceNames:
+    """Everything that can name a place: localities, towns and councils of the gazetteer, counties, places outside."""
+
+    def __init__(self, gazetteer: Gazetteer) -> None:
+        words = vocabulary()
+        self._known = frozenset(gazetteer.localities) | words.counties | words.outside
+        self._lengths = gazetteer.locality_lengths
+
+    def find(self, tokens: tuple[str, ...]) -> list[Span]:
+        """Windows that name a place, word for word."""
+        return find_spans(tokens, self._lengths, self._known)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._known
+
+
+def choose_places(tokens: tuple[str, ...], spans: list[Span], street: Span | None) -> list[Span]:
+    """Spans that stand where places stand: behind the street, or a whole segment, or the end of the text."""
+    chosen: list[Span] = []
+    after = street.end if street else len(tokens)
+    for span in spans:
+        if street and span.start < street.end and span.end > street.start:
+            continue
+        starts = span.start == 0 or tokens[span.start - 1] in (BREAK, SLASH)
+        ends = span.end == len(tokens) or tokens[span.end] in (BREAK, SLASH)
+        if span.start >= after or (starts and ends) or (street is None and ends):
+            chosen.append(span)
+    return chosen
+
+
+def premises_key(tokens: tuple[str, ...], street: Span | None, places: list[Span]) -> str:
+    """The other tokens joined, `@` where the street stood."""
+    start, end = (street.start, street.end) if street else (-1, -1)
+    taken = {i for span in places for i in range(span.start, span.end)}
+    kept: list[str] = []
+    for i, token in enumerate(tokens):
+        if start <= i < end:
+            if i == start:
+                kept.append(STREET)
+        elif i not in taken:
+            kept.append(token)
+    return " ".join(kept)
+
+
+def is_adjacent(tokens: tuple[str, ...], street: Span, places: list[Span]) -> bool:
+    """Whether a word that is no number, unit, place or filler touches the street, and so may belong to its name."""
+    taken = {i for span in places for i in range(span.start, span.end)}
+    for i in (street.start - 1, street.end):
+        if 0 <= i < len(tokens) and i not in taken and _is_name_word(tokens[i]):
+            return True
+    return False
+
+
+def _is_name_word(token: str) -> bool:
+    if token in (BREAK, SLASH) or len(token) == 1 and token not in ("N", "S", "E", "W"):
+        return False
+    if any(c.isdigit() for c in token):
+        return False
+    words = vocabulary()
+    return not (
+        token in words.fillers
+        or token in words.unit_classes
+        or token in words.sides
+        or token in words.floors
+        or token in ("FLOOR", "FLR", "FL", "DOOR")
+    )
+
+
+def candidate_phrases(tokens: tuple[str, ...], places: list[Span]) -> list[Span]:
+    """Runs of words that may be a misspelt street: up to a street type, and whole runs between breaks and numbers."""
+    taken = {i for span in places for i in range(span.start, span.end)}
+    types = vocabulary().street_types
+    found: list[Span] = []
+    run: list[int] = []
+    for i in range(len(tokens) + 1):
+        if i < len(tokens) and i not in taken and _may_be_street_word(tokens[i]):
+            run.append(i)
+            continue
+        found.extend(_windows(tokens, run, types))
+        run = []
+    return found
+
+
+def _may_be_street_word(token: str) -> bool:
+    if token in vocabulary().ordinals:
+        return True
+    return token not in (BREAK, SLASH) and not token[0].isdigit() and token not in vocabulary().unit_classes
+
+
+def _windows(tokens: tuple[str, ...], run: list[int], types: frozenset[str]) -> list[Span]:
+    if not run:
+        return []
+    first, last = run[0], run[-1] + 1
+    ends = [i + 1 for i in run if tokens[i] in types] or []
+    bounds = {(s, e) for e in {*ends, last} for s in range(max(first, e - 5), e)}
+    bounds |= {(first, e) for e in range(first + 1, last + 1)}
+    ordered = sorted(bounds, key=lambda b: (-(b[1] - b[0]), b))
+    return [Span(s, e, " ".join(tokens[s:e])) for s, e in ordered if len(tokens[s]) > 0][:16]

@@ -1,0 +1,252 @@
+"""Streets from the words of a street: the words first, then which of the streets of that name.
+
+Enters: a street phrase (canonical tokens) and what the record says of its place: postcode, named places, division.
+Leaves: `Resolution`: the streets that fit best, how well, and whether a rival fits as well. Must hold: words that
+tell streets apart (compass, upper and lower, ordinals) are never changed by a fuzzy step; a lesser street is never
+taken because the better one lacks the house. Everything here is memoised: millions of addresses name some hundred
+thousand streets.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from rapidfuzz.distance import OSA
+
+from migration.geocode.gazetteer.index import Gazetteer, Street
+from migration.geocode.postcodes import area, district, sector
+from migration.geocode.rules import StreetHow
+from migration.geocode.vocabulary import vocabulary
+
+PC_POINTS = {"EXACT": 10, "SECTOR": 4, "DISTRICT": 2, "NONE": 0, "OTHER": -4, "CONFLICT": -12}
+PLACE_POINTS = {"LOCALITY": 6, "TOWN": 4, "ADMIN": 2, "NONE": 0, "NEAR": -3, "CONFLICT": -9}
+DIVISION_POINTS = {"SAME": 4, "NONE": 0, "OTHER": -5}
+HOW_POINTS = {
+    StreetHow.EXACT: 0,
+    StreetHow.ALIAS: 0,
+    StreetHow.JOINED: -1,
+    StreetHow.FUZZY1: -2,
+    StreetHow.FUZZY2: -4,
+    StreetHow.NO_TYPE: -3,
+    StreetHow.OTHER_TYPE: -6,
+    StreetHow.NONE: -8,
+}
+RIVAL_MARGIN = 2
+"""Points within which another street of the name counts as fitting equally well."""
+LEAST_SCORE = -4
+"""Below this the place contradicts the street, and it is not a candidate at all."""
+MAX_COMBINATIONS = 24
+MEMO_SIZE = 400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """What a record says of its place: postcode, names of places, division; each may be empty."""
+
+    postcode: str
+    places: tuple[str, ...]
+    division: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """Streets of one name that fit best: all parts of one USRN, with flags; `rivals` are other streets that fit as
+    well."""
+
+    key: str
+    how: StreetHow
+    streets: tuple[int, ...]
+    score: int
+    pc: str
+    place: str
+    division: str
+    rivals: tuple[int, ...]
+
+
+@dataclass
+class StreetResolver:
+    """Resolves street phrases against one gazetteer; owns its memo tables and its index of words."""
+
+    gazetteer: Gazetteer
+    ranked: dict[tuple[str, Where], Resolution | None] = field(default_factory=dict)
+    similar: dict[tuple[str, ...], tuple[tuple[str, StreetHow], ...]] = field(default_factory=dict)
+    deletions: dict[str, list[str]] = field(default_factory=dict)
+
+    def resolve(self, key: str, how: StreetHow, where: Where) -> Resolution | None:
+        """The streets named `key` that fit `where` best; None where every one of them contradicts it."""
+        memo = (key, where)
+        if memo in self.ranked:
+            found = self.ranked[memo]
+        else:
+            if len(self.ranked) > MEMO_SIZE:
+                self.ranked.clear()
+            found = self.ranked[memo] = self._rank(key, where)
+        if found is None or how is StreetHow.EXACT:
+            return found
+        return Resolution(
+            key, how, found.streets, found.score + HOW_POINTS[how], found.pc, found.place, found.division, found.rivals
+        )
+
+    def _rank(self, key: str, where: Where) -> Resolution | None:
+        streets = self.gazetteer.streets
+        exact = frozenset(self.gazetteer.postcode_streets.get(where.postcode, ())) if where.postcode else frozenset()
+        groups: dict[int, list[tuple[int, int, str, str, str]]] = defaultdict(list)
+        for street_id in self.gazetteer.aliases.get(key, ()):
+            street = streets[street_id]
+            pc = postcode_flag(street, where.postcode, street_id in exact)
+            place = place_flag(self.gazetteer, street, where.places)
+            division = division_flag(street, where.division)
+            points = score_place(pc, place, division)
+            if points >= LEAST_SCORE:
+                groups[street.usrn].append((points, -street_id, pc, place, division))
+        if not groups:
+            return None
+        best = sorted(((max(parts), usrn) for usrn, parts in groups.items()), reverse=True)
+        (points, _, pc, place, division), usrn = best[0]
+        rivals = [
+            -part[1] for top, other in best[1:] if top[0] > points - RIVAL_MARGIN for part in sorted(groups[other])
+        ]
+        ordered = sorted(groups[usrn], reverse=True)
+        parts = tuple(-p[1] for p in ordered)
+        return Resolution(key, StreetHow.EXACT, parts, points, pc, place, division, tuple(rivals[:50]))
+
+    def find_similar(self, tokens: tuple[str, ...]) -> tuple[tuple[str, StreetHow], ...]:
+        """Street names that these words may stand for, with how: joined or split words, missing or other type,
+        typos."""
+        found = self.similar.get(tokens)
+        if found is None:
+            if len(self.similar) > MEMO_SIZE:
+                self.similar.clear()
+            found = self.similar[tokens] = self._search(tokens)
+        return found
+
+    def _search(self, tokens: tuple[str, ...]) -> tuple[tuple[str, StreetHow], ...]:
+        names: dict[str, StreetHow] = {}
+        for key in self.gazetteer.joined_names.get("".join(tokens), ()):
+            names.setdefault(key, StreetHow.JOINED)
+        phrase = " ".join(tokens)
+        for key in self.gazetteer.base_names.get(phrase, ()):
+            names.setdefault(key, StreetHow.NO_TYPE)
+        if len(tokens) > 1 and tokens[-1] in vocabulary().street_types:
+            for key in self.gazetteer.base_names.get(" ".join(tokens[:-1]), ()):
+                names.setdefault(key, StreetHow.OTHER_TYPE)
+        for key, edits in self._respell(tokens):
+            names.setdefault(key, StreetHow.FUZZY1 if edits == 1 else StreetHow.FUZZY2)
+        return tuple(sorted(names.items(), key=lambda kv: (-HOW_POINTS[kv[1]], kv[0])))
+
+    def _respell(self, tokens: tuple[str, ...]) -> list[tuple[str, int]]:
+        """Known names at most two edits away, the edits inside words."""
+        combinations: list[tuple[tuple[str, ...], int]] = [((), 0)]
+        for token in tokens:
+            choices = self._choices(token)
+            combinations = [
+                ((*words, word), edits + more)
+                for words, edits in combinations
+                for word, more in choices
+                if edits + more <= 2
+            ][:MAX_COMBINATIONS]
+        aliases = self.gazetteer.aliases
+        return [(" ".join(w), e) for w, e in combinations if e and " ".join(w) in aliases]
+
+    def _choices(self, token: str) -> list[tuple[str, int]]:
+        if token in vocabulary().identity_words or token[0].isdigit() or len(token) < 2:
+            return [(token, 0)]
+        if not self.deletions:
+            self.deletions = index_words(self.gazetteer)
+        limit = most_edits(token)
+        found: dict[str, int] = {}
+        for cut in cuts(token, 2 if limit > 1 else 1):
+            for word in self.deletions.get(cut, ()):
+                if abs(len(word) - len(token)) <= limit:
+                    distance = OSA.distance(token, word, score_cutoff=limit)
+                    if 0 < distance <= limit:
+                        key = vocabulary().canonical.get(word, word)
+                        found[key] = min(distance, found.get(key, distance))
+        return [(token, 0), *sorted(found.items(), key=lambda kv: (kv[1], kv[0]))[:11]]
+
+
+def most_edits(word: str) -> int:
+    """Edits that may be made in a word: none in two letters or fewer, two from eight letters."""
+    if len(word) <= 3:
+        return 0 if len(word) < 3 else 1
+    return 1 if len(word) < 8 else 2
+
+
+def cuts(word: str, depth: int) -> set[str]:
+    """The word and every word left by deleting up to `depth` letters."""
+    found = {word}
+    layer = {word}
+    for _ in range(depth):
+        layer = {w[:i] + w[i + 1 :] for w in layer for i in range(len(w))}
+        found |= layer
+    return found
+
+
+def index_words(gazetteer: Gazetteer) -> dict[str, list[str]]:
+    """Deletion index of the words of street names: cut → words."""
+    words = sorted({w for key in gazetteer.aliases for w in key.split(" ")} - vocabulary().identity_words)
+    types = vocabulary().canonical
+    words.extend(sorted(w for w in types if w not in words and len(w) > 3))
+    index: dict[str, list[str]] = defaultdict(list)
+    for word in words:
+        if word[0].isdigit() or len(word) < 2:
+            continue
+        for cut in cuts(word, 2 if len(word) >= 7 else 1):
+            index[cut].append(word)
+    return dict(index)
+
+
+def postcode_flag(street: Street, postcode: str, is_exact: bool) -> str:
+    """How the record's postcode agrees with a street."""
+    if not postcode:
+        return "NONE"
+    if is_exact:
+        return "EXACT"
+    if sector(postcode) in street.sectors:
+        return "SECTOR"
+    if district(postcode) in street.districts:
+        return "DISTRICT"
+    if not street.areas:
+        return "NONE"
+    return "OTHER" if area(postcode) in street.areas else "CONFLICT"
+
+
+def place_flag(gazetteer: Gazetteer, street: Street, places: tuple[str, ...]) -> str:
+    """How the places that the record names agree with a street; the best of them, unless one contradicts."""
+    best = "NONE"
+    for place in places:
+        flag = _one_place(gazetteer, street, place)
+        if flag in ("CONFLICT", "NEAR"):
+            return flag
+        if PLACE_POINTS[flag] > PLACE_POINTS[best]:
+            best = flag
+    return best
+
+
+def _one_place(gazetteer: Gazetteer, street: Street, place: str) -> str:
+    if place == street.locality:
+        return "LOCALITY"
+    if place == street.town:
+        return "TOWN"
+    if place == street.admin:
+        return "ADMIN"
+    if place in gazetteer.admins or place in vocabulary().counties:
+        is_known = place in gazetteer.localities and place not in gazetteer.admins
+        return "NONE" if not is_known or place in vocabulary().counties else "CONFLICT"
+    if street.town and street.town in gazetteer.locality_towns.get(place, ()):
+        return "NEAR"
+    return "CONFLICT"
+
+
+def division_flag(street: Street, division: str) -> str:
+    """Whether the street lies in the division whose system held the record."""
+    if not division or not street.division:
+        return "NONE"
+    return "SAME" if street.division == division else "OTHER"
+
+
+def score_place(pc: str, place: str, division: str) -> int:
+    """Points of the evidence for a street's place. A full postcode that agrees outweighs a place name that does not."""
+    points = PC_POINTS[pc] + DIVISION_POINTS[division]
+    if pc == "EXACT" and place in ("CONFLICT", "NEAR"):
+        return points - 2
+    return points + PLACE_POINTS[place]

@@ -1,0 +1,108 @@
+"""Text of a location as tokens: upper case, without accents, abbreviations in one form, commas kept as breaks.
+
+Enters: text as recorded. Leaves: a tuple of tokens; `BREAK` stands where a comma, line break or bracket was, `SLASH`
+where a slash joined words. Must hold: tokenising the tokens again gives the same tokens. Numbers are never changed.
+Refuses nothing: any text has tokens, perhaps none.
+"""
+
+import re
+import unicodedata
+from functools import lru_cache
+
+from migration.geocode.vocabulary import vocabulary
+
+BREAK = ","
+SLASH = "/"
+_TOKEN = re.compile(r"[0-9A-Z]+(?:[/.\-][0-9A-Z]+)*|[,;:()\[\]\n|/]|[&@+]")
+_APOSTROPHES = str.maketrans(
+    {"'": None, "’": None, "‘": None, "`": None, "´": None, "\r": "\n", "\t": " ", "_": " ", "#": " "}
+)
+_CODE = re.compile(
+    r"(?:\d+[A-Z]?|[GBPTMLR]|[GBPTL]F|LG|UG)[/\-.](?:\d+[A-Z]?|[A-Z]|LEFT|RIGHT)(?:[/\-.](?:\d+[A-Z]?|[A-Z]))?"
+)
+_GLUED_UNIT = re.compile(r"(FLAT|FLT|APT|APARTMENT|UNIT|SUITE|ROOM)(\d+[A-Z]?(?:[/\-]\d+[A-Z]?)?)")
+_GLUED_NUMBER = re.compile(r"(\d+[A-D]?)([A-Z]{4,})")
+_WHOLE_SLASHED = frozenset(
+    {"O/S", "R/O", "C/O", "N/F/A", "N/K", "N/A", "J/W", "N/O", "S/O", "E/O", "W/O", "N/B", "S/B", "E/B", "W/B"}
+)
+TOKEN_CACHE = 200_000
+
+
+def fold(text: str) -> str:
+    """Text in upper case without accents or apostrophes."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFKD", text.replace("ß", "ss").replace("–", "-").replace("—", "-"))
+        text = "".join(c for c in text if not unicodedata.combining(c))
+    return text.upper().translate(_APOSTROPHES)
+
+
+def tokenise(text: str) -> tuple[str, ...]:
+    """Tokens of a text, in canonical form (`ROAD` and `RD` are one token); never begins, ends or doubles a `BREAK`."""
+    tokens: list[str] = []
+    for raw in _TOKEN.findall(fold(text)):
+        for token in _expand(raw):
+            if token == BREAK and (not tokens or tokens[-1] == BREAK):
+                continue
+            tokens.append(token)
+    if tokens and tokens[-1] == BREAK:
+        tokens.pop()
+    return tuple(tokens)
+
+
+@lru_cache(maxsize=TOKEN_CACHE)
+def _expand(raw: str) -> tuple[str, ...]:
+    canonical = vocabulary().canonical
+    if raw in canonical:
+        return (canonical[raw],)
+    if len(raw) == 1:
+        return (_symbol(raw),)
+    if raw in _WHOLE_SLASHED:
+        return (raw,)
+    if raw.isalnum():
+        return _expand_plain(raw)
+    if _CODE.fullmatch(raw):
+        return (raw.replace(".", "/"),)
+    joiner = SLASH if "/" in raw else ""
+    parts = [p for p in re.split(r"[/.\-]", raw) if p]
+    tokens: list[str] = []
+    for index, part in enumerate(parts):
+        if index and joiner:
+            tokens.append(SLASH)
+        tokens.extend(_expand(part))
+    return tuple(tokens)
+
+
+def _expand_plain(raw: str) -> tuple[str, ...]:
+    glued = _GLUED_UNIT.fullmatch(raw)
+    if glued:
+        return (glued[1], glued[2])
+    numbered = _GLUED_NUMBER.fullmatch(raw)
+    if numbered and raw not in vocabulary().ordinals:
+        return (numbered[1], *_expand(numbered[2]))
+    if raw.startswith("MAC") and len(raw) > 6:
+        return ("MC" + raw[3:],)
+    if raw.isdigit():
+        return (raw.lstrip("0") or "0",)
+    return (raw,)
+
+
+def _symbol(raw: str) -> str:
+    if raw in "&+":
+        return "AND"
+    if raw == "@":
+        return "AT"
+    if raw == SLASH:
+        return SLASH
+    return raw if raw.isalnum() else BREAK
+
+
+def join(tokens: tuple[str, ...] | list[str]) -> str:
+    """Tokens as one key."""
+    return " ".join(tokens)
+
+
+def name_key(text: str | None) -> str:
+    """Key of a name (street, locality, place): its tokens without breaks; empty for nothing."""
+    if not text:
+        return ""
+    return " ".join(t for t in tokenise(text) if t not in (BREAK, SLASH))
