@@ -31,7 +31,7 @@ from migration.mapping.sources import check_keys, read_names, read_text
 from migration.mapping.tree import SOURCE_KEYS, Node
 
 CLEAN_KEYS = frozenset({"nulls", "replace", "take", "upper", "repair", "truncate"})
-LOOKUP_KEYS = frozenset({"lookup", "identity"})
+LOOKUP_KEYS = frozenset({"lookup", "identity", "partial"})
 POLICY_KEYS = frozenset({"on_error", "on_unmapped", "on_not_valid", "required"})
 WITH_KEYS = frozenset({"separator", "otherwise", "parse"})
 PARSER_KEYS = frozenset(option for parser in PARSERS.values() for option in parser.options)
@@ -80,7 +80,8 @@ class Builder:
         lookup = node.get("lookup")
         if lookup is None:
             return value
-        return Lookup(value, self.text(lookup), read_flag(node.get("identity"), self.problems))
+        identity, partial = (read_flag(node.get(key), self.problems) for key in ("identity", "partial"))
+        return Lookup(value, self.text(lookup), identity, partial)
 
     def _source(self, node: Node) -> Expression:
         named = [key for key in node.children() if key in SOURCE_KEYS]

@@ -115,14 +115,17 @@ class Compiler:
         return max((v.level for v in values), default=0)
 
     def _coalesce(self, values: list[Value]) -> Value:
+        """The first value that is there. One before it that is there and cannot be used is an error, not a gap."""
         sql = f"coalesce({', '.join(v.sql for v in values)})"
+        level, repaired = self._level(values), _any_of(values)
         if all(v.error is None for v in values):
-            return Value(sql, self._level(values), None, _any_of(values))
-        first = [f"WHEN {v.sql} IS NOT NULL THEN {v.error or 'NULL'}" for v in values]
-        last = ", ".join(v.error for v in values if v.error is not None)
-        return Value(
-            sql, self._level(values), f"CASE {' '.join(first)} ELSE coalesce({last}, NULL) END", _any_of(values)
-        )
+            return Value(sql, level, None, repaired)
+        cases = []
+        for value in values:
+            if value.error is not None:
+                cases.append(f"WHEN {value.error} IS NOT NULL THEN {value.error}")
+            cases.append(f"WHEN {value.sql} IS NOT NULL THEN NULL")
+        return Value(sql, level, f"CASE {' '.join(cases)} END", repaired)
 
     def _concat(self, values: list[Value], separator: str) -> Value:
         parts = ", ".join(f"{v.sql}::VARCHAR" for v in values)
@@ -205,7 +208,8 @@ class Compiler:
         alias = f"x{len(self.query.layer(level).joins)}"
         self.query.join(relation, alias, f"{alias}.legacy_value = p.{inner.sql}", level)
         sql = f"{alias}.national_code"
-        error = f"CASE WHEN {inner.sql} IS NOT NULL AND {sql} IS NULL THEN 'UNMAPPED_CODE'"
+        missing = f"{inner.sql} IS NOT NULL AND {sql} IS NULL"
+        error = f"CASE WHEN {missing} THEN {'NULL' if node.partial else literal('UNMAPPED_CODE')}"
         if self.as_of is not None:
             outside = f"({self.as_of.sql}::DATE NOT BETWEEN {alias}.valid_from AND {alias}.valid_to)"
             error += f" WHEN {outside} THEN 'CODE_NOT_VALID'"

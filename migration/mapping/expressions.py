@@ -100,11 +100,17 @@ class Parse:
 
 @dataclass(frozen=True)
 class Lookup:
-    """A legacy code turned into its national code by a crosswalk."""
+    """A legacy code turned into its national code by a crosswalk.
+
+    Attributes:
+        identity: a value that is itself a national code needs no line in the crosswalk.
+        partial: a value that is not in the crosswalk is simply absent, and no error.
+    """
 
     inner: "Expression"
     crosswalk: str
     identity: bool = False
+    partial: bool = False
 
 
 Expression = Column | Constant | FieldValue | Coalesce | Concat | When | RecordId | Clean | Parse | Lookup

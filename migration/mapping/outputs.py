@@ -19,6 +19,7 @@ from migration.mapping.compile import crosswalk_relation
 from migration.mapping.expressions import Lookup
 from migration.mapping.literals import literal, name
 from migration.mapping.model import Pack, Record
+from migration.mapping.record_sql import find_lookup
 from migration.records import Disposition, RunContext
 from migration.schema.arrow import duckdb_type
 from migration.schema.model import Entity, Field, NationalSchema
@@ -181,8 +182,9 @@ def write_code_uses(
     for item in decided:
         for field in item.record.fields:
             codes = schema.entity(item.record.entity).field(field.name).codes
-            if isinstance(field.expression, Lookup) and codes is not None:
-                parts.append(_uses_select(item, field.name, field.expression, codes))
+            lookup = find_lookup(field.expression)
+            if lookup is not None and codes is not None:
+                parts.append(_uses_select(item, field.name, lookup, codes))
     columns = "crosswalk VARCHAR, list_name VARCHAR, legacy_value VARCHAR, national_code VARCHAR, uses BIGINT"
     connection.execute(f"CREATE OR REPLACE TEMP TABLE code_uses ({columns})")
     connection.execute(f"INSERT INTO code_uses {' UNION ALL '.join(parts)}")

@@ -10,7 +10,7 @@ Columns beside the entity's: `_source_row, _key, _id, _outcome, _reason, _rule, 
 from dataclasses import dataclass
 
 from migration.mapping.compile import Compiler, strip_reading
-from migration.mapping.expressions import Lookup
+from migration.mapping.expressions import Expression, Lookup, walk
 from migration.mapping.keys import record_id_sql, source_key_sql
 from migration.mapping.layers_sql import Query, Value
 from migration.mapping.literals import literal, name
@@ -200,8 +200,10 @@ class RecordSql:
     def _codes(self) -> list[str]:
         found = []
         for item in self.record.fields:
-            if isinstance(item.expression, Lookup):
-                text = self.query.settle(self.compiler.value(item.expression.inner))
+            lookup = find_lookup(item.expression)
+            if lookup is not None:
+                self.compiler.current = item
+                text = self.query.settle(self.compiler.value(lookup.inner))
                 found.append(f"{text.sql}::VARCHAR AS {name(f'_code {item.name}')}")
         return found
 
@@ -229,6 +231,11 @@ class RecordSql:
 
     def _kept_key(self) -> str:
         return f"_kept_key || {literal('#' + self.record.group)}" if self.record.group else "_kept_key"
+
+
+def find_lookup(expression: Expression) -> Lookup | None:
+    """The lookup a field rests on: the first that has to know every value."""
+    return next((p for p in walk(expression) if isinstance(p, Lookup) and not p.partial), None)
 
 
 def _decision(outcome: str, reason: str | None, rule: str, target: str = "NULL::VARCHAR", reason_sql: str = "") -> str:
