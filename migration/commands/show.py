@@ -47,21 +47,26 @@ def dispositions_table(context: RunContext) -> Table:
     from migration.layers import layer_folder
     from migration.records import Disposition, Layer
 
-    table = Table("source table", "entity", title="Dispositions (source records)")
-    for outcome in Disposition:
-        table.add_column(outcome.value, justify="right")
-    table.add_column("total", justify="right")
+    table = Table(title="Dispositions (source records)")
+    table.add_column("source table > entity", no_wrap=True)
     path = layer_folder(context, Layer.MAPPED) / "disposition.parquet"
     if not path.exists():
         return table
     counts = ", ".join(f"count(*) FILTER (outcome = '{o.value}')" for o in Disposition)
     query = f"""
-        SELECT source_table, entity, {counts}, count(*) FROM {read_parquet_sql(path)} GROUP BY ALL
-        UNION ALL SELECT 'all', '', {counts}, count(*) FROM {read_parquet_sql(path)} ORDER BY 1 = 'all', 1, 2
+        SELECT coalesce(source_table, 'all'), coalesce(entity, ''), {counts}, count(*)
+        FROM {read_parquet_sql(path)} GROUP BY GROUPING SETS ((source_table, entity), ())
+        ORDER BY source_table IS NULL, source_table, entity
     """
     with open_session(context.settings) as connection:
-        for source, entity, *numbers in connection.execute(query).fetchall():
-            table.add_row(source, entity, *(f"{n:,}" for n in numbers))
+        rows = connection.execute(query).fetchall()
+    totals = rows[-1][2:]
+    shown = [i for i, total in enumerate(totals) if total or i == len(totals) - 1]
+    headings = [*(o.value.replace("_", " ").lower() for o in Disposition), "total"]
+    for i in shown:
+        table.add_column(headings[i], justify="right")
+    for source, entity, *numbers in rows:
+        table.add_row(f"{source} > {entity}" if entity else source, *(f"{numbers[i]:,}" for i in shown))
     return table
 
 
