@@ -21,7 +21,7 @@ EDGE = 0.02
 
 @dataclass(frozen=True)
 class Streets:
-    """All streets: lines of `length_m` about their middles. `entries` is how many gazetteer entries each should have."""
+    """All streets: lines of `length_m` about their middles, each with the number of entries it should have."""
 
     usrn: Ints
     locality: Ints

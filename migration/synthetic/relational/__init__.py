@@ -1,0 +1,1 @@
+"""Writer of the normalised relational estates: tables with code tables, to SQLite or any SQLAlchemy URL."""
