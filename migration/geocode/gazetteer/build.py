@@ -28,6 +28,8 @@ from migration.geocode.gazetteer.release import FORMAT, MANIFEST, TABLES, Releas
 from migration.layers import hash_file, write_json
 from migration.settings import Settings
 
+TABLE_SUFFIXES = frozenset({".csv", ".parquet", ".psv", ".txt", ".tsv"})
+
 
 def build_gazetteer(
     settings: Settings,
@@ -80,15 +82,23 @@ def _sort_sources(paths: Sequence[Path]) -> tuple[list[Path], Path | None, Path 
     """Entry files, the junction file, the beat file and a `columns.yml` lying beside them."""
     files: list[Path] = []
     for path in paths:
-        files.extend(sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path])
+        files.extend(_folder_files(path) if path.is_dir() else [path])
     beats = next((p for p in files if p.suffix in (".geojson", ".json")), None)
     junctions = next((p for p in files if p.stem.startswith("junction")), None)
     beside = next((p for p in files if p.name == "columns.yml"), None)
-    known = (beats, junctions, beside)
-    entries = [p for p in files if p not in known and p.suffix in (".csv", ".parquet", ".psv", ".txt", ".tsv")]
+    entries = [p for p in files if p not in (beats, junctions, beside)]
     if not entries:
         raise SourceError("gazetteer sources", "no entry file", "a CSV or Parquet file of entries", "Give its path.")
     return entries, junctions, beats, beside
+
+
+def _folder_files(folder: Path) -> list[Path]:
+    """Of a folder: `columns.yml`, `junctions.*`, the GeoJSON of beats, and the entry files: `gazetteer*`, or every table."""
+    files = sorted(p for p in folder.iterdir() if p.is_file())
+    tables = [p for p in files if p.suffix in TABLE_SUFFIXES and not p.stem.startswith("junction")]
+    named = [p for p in tables if p.stem.startswith("gazetteer")]
+    others = [p for p in files if p.name == "columns.yml" or p.suffix == ".geojson" or p.stem.startswith("junction")]
+    return [*(named or tables), *others]
 
 
 def _compile(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
