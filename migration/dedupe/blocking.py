@@ -1,0 +1,117 @@
+"""Blocking: which pairs are compared at all.
+
+Enters: a `Matrix` and named rules. Leaves: `Blocks` per rule: groups of records that agree on the rule's columns.
+Must hold: the work is bounded whatever the data. A block of up to `FULL_BLOCK` records is compared in full; in a larger
+one, records are put in order of what else they say, and each is compared with the next `WINDOW` only. So a rule costs
+at most `FULL_BLOCK / 2` pairs a record, and a value shared by every record costs `WINDOW`.
+The order within a block depends on the records' content and ids, never on how they arrived. Refuses nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from migration.dedupe.compiled import BoolArray, IntArray, LongArray, compiled
+from migration.dedupe.matrix import Matrix
+
+FULL_BLOCK = 250
+"""A block this large costs 31,000 pairs. 99.9 % of the true pairs of the historical set lie in smaller ones."""
+WINDOW = 8
+"""Neighbours compared in a larger block. Duplicates of one person sort together by their other values."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Records that agree on all `columns` are compared. `name` is what reports and evidence call it."""
+
+    name: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """The blocks of one rule: `order[starts[b]:starts[b + 1]]` are the records of block b.
+
+    Attributes:
+        full: which blocks are compared in full.
+        key: per record, the number of its full block, 0 for none.
+        pairs: upper bound of the pairs the rule proposes.
+        largest: records of the largest block.
+    """
+
+    rule: Rule
+    order: IntArray
+    starts: LongArray
+    full: BoolArray
+    key: IntArray
+    pairs: int
+    largest: int
+
+
+def build_blocks(matrix: Matrix, rule: Rule, tie_order: IntArray) -> Blocks:
+    """The blocks of a rule over all records.
+
+    Args:
+        tie_order: rank of every record by its content (`rank_records`), for the order within large blocks.
+    """
+    key, known = _combine(matrix, rule.columns)
+    members = np.flatnonzero(known).astype(np.int32)
+    order = members[np.argsort(key[members], kind="stable")]
+    ordered = key[order]
+    change = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1
+    edges = np.concatenate([[0], change, [len(order)]]).astype(np.int64) if len(order) else np.zeros(1, np.int64)
+    sizes = np.diff(edges)
+    keep = sizes > 1
+    starts = np.concatenate([[0], np.cumsum(sizes[keep])]).astype(np.int64)
+    order = np.ascontiguousarray(order[np.repeat(keep, sizes)])
+    sizes = sizes[keep]
+    full = sizes <= FULL_BLOCK
+    _sort_large_blocks(order, starts, full, tie_order)
+    block_key = np.zeros(len(matrix), dtype=np.int32)
+    numbers = np.where(full, np.arange(1, len(sizes) + 1), 0).astype(np.int32)
+    block_key[order] = np.repeat(numbers, sizes)
+    pairs = int(np.where(full, sizes * (sizes - 1) // 2, sizes * WINDOW).sum())
+    return Blocks(rule, order, starts, full, block_key, pairs, int(sizes.max(initial=0)))
+
+
+def _combine(matrix: Matrix, columns: Sequence[str]) -> tuple[LongArray, BoolArray]:
+    """One number per record that is equal exactly where all columns are equal, and whether all are known."""
+    combined = np.zeros(len(matrix), dtype=np.int64)
+    known = np.ones(len(matrix), dtype=np.bool_)
+    for place, name in enumerate(columns):
+        codes = matrix.column(name)
+        known &= codes != 0
+        if place >= 2:
+            combined = np.unique(combined, return_inverse=True)[1].astype(np.int64)
+        combined = combined * (np.int64(codes.max(initial=0)) + 1) + codes
+    return combined, known
+
+
+def rank_records(matrix: Matrix, columns: Sequence[str]) -> IntArray:
+    """Rank of every record by the named columns and then by its id: a pure function of the set of records."""
+    order = np.arange(len(matrix))
+    for name in reversed(columns):
+        order = order[np.argsort(matrix.column(name)[order], kind="stable")]
+    rank = np.empty(len(matrix), dtype=np.int32)
+    rank[order] = np.arange(len(matrix), dtype=np.int32)
+    return rank
+
+
+def _sort_large_blocks(order: IntArray, starts: LongArray, full: BoolArray, tie_order: IntArray) -> None:
+    for block in np.flatnonzero(~full):
+        part = order[starts[block] : starts[block + 1]]
+        order[starts[block] : starts[block + 1]] = part[np.argsort(tie_order[part])]
+
+
+@compiled
+def window_places(order: IntArray, starts: LongArray, full: BoolArray, records: int) -> LongArray:
+    """Place of every record in its large block's order, offset so that places of different blocks are far apart."""
+    places = np.full(records, -1, dtype=np.int64)
+    shift = np.int64(0)
+    for block in range(len(starts) - 1):
+        if not full[block]:
+            for place in range(starts[block], starts[block + 1]):
+                places[order[place]] = place + shift
+            shift += 1000000
+    return places

@@ -1,0 +1,204 @@
+"""Candidate pairs with their scores.
+
+Enters: a `Matrix`, a `Model`, blocking rules and, when linking into an existing set, which records are new. Leaves:
+`Pairs` at or above the model's floor, sorted, and what every rule cost. Must hold: the result is a function of the set
+of records and the model; thread count and chunking do not show. Refuses nothing.
+"""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from migration.dedupe.blocking import WINDOW, Blocks, Rule, build_blocks, rank_records, window_places
+from migration.dedupe.compiled import BoolArray, FloatArray, IntArray, LongArray
+from migration.dedupe.kernel import Tables, make_tables, mark_rules, score_blocks, score_pairs
+from migration.dedupe.matrix import Matrix
+from migration.dedupe.model import Model
+from migration.dedupe.program import compile_model
+
+CHUNK_PAIRS = 400_000
+RANK_COLUMNS = ("dob", "surname", "forename", "postcode")
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Scored pairs of record numbers, left < right, sorted. `levels` packs four bits per comparison."""
+
+    left: IntArray
+    right: IntArray
+    scores: FloatArray
+    levels: LongArray
+    rules: IntArray
+
+    def __len__(self) -> int:
+        return len(self.left)
+
+    def take(self, chosen: "LongArray | BoolArray") -> "Pairs":
+        """Some of the pairs."""
+        return Pairs(
+            self.left[chosen], self.right[chosen], self.scores[chosen], self.levels[chosen], self.rules[chosen]
+        )
+
+
+@dataclass(frozen=True)
+class RuleReport:
+    """What a blocking rule cost and gave: records it reaches, pairs first proposed by it, pairs kept, largest block."""
+
+    rule: str
+    records: int
+    blocks: int
+    largest: int
+    compared: int
+    kept: int
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Pairs at or above the floor, and the report of every rule."""
+
+    pairs: Pairs
+    reports: tuple[RuleReport, ...]
+
+    @property
+    def compared(self) -> int:
+        """Pairs looked at."""
+        return sum(r.compared for r in self.reports)
+
+
+def find_candidates(
+    matrix: Matrix, model: Model, rules: Sequence[Rule], threads: int, is_new: BoolArray | None = None
+) -> Candidates:
+    """Block, compare and score.
+
+    Args:
+        is_new: records to link into the rest; pairs of two others are left out, except in large blocks, whose order a
+            new record can change. None means all records are new.
+    """
+    tables = make_tables(matrix, compile_model(model, matrix))
+    new = np.ones(len(matrix), dtype=np.bool_) if is_new is None else is_new
+    rank = rank_records(matrix, [c for c in RANK_COLUMNS if c in matrix.columns])
+    keys = np.zeros((len(matrix), len(rules)), dtype=np.int32)
+    parts: list[_Part] = []
+    reports = []
+    with ThreadPoolExecutor(max_workers=max(threads, 1)) as pool:
+        for number, rule in enumerate(rules):
+            blocks = build_blocks(matrix, rule, rank)
+            keys[:, number] = blocks.key
+            jobs = [
+                pool.submit(_score_chunk, tables, blocks, first, last, keys, number, new, model.thresholds.floor)
+                for first, last in _chunks(blocks)
+            ]
+            done = [job.result() for job in jobs]
+            parts += [d for d in done if len(d.left)]
+            reports.append(
+                RuleReport(
+                    rule.name,
+                    len(blocks.order),
+                    len(blocks.full),
+                    blocks.largest,
+                    sum(d.seen for d in done),
+                    sum(len(d.left) for d in done),
+                )
+            )
+    return Candidates(_merge(parts, keys), tuple(reports))
+
+
+@dataclass(frozen=True)
+class _Part:
+    left: IntArray
+    right: IntArray
+    scores: FloatArray
+    levels: LongArray
+    bit: int
+    seen: int
+
+
+def _block_costs(blocks: Blocks) -> LongArray:
+    sizes = np.diff(blocks.starts)
+    return np.where(blocks.full, sizes * (sizes - 1) // 2, sizes * WINDOW)
+
+
+def _chunks(blocks: Blocks) -> Iterator[tuple[int, int]]:
+    """Ranges of blocks of one kind (full or large) with about `CHUNK_PAIRS` pairs each."""
+    costs = _block_costs(blocks)
+    if not len(costs):
+        return
+    kind_changes = np.flatnonzero(np.diff(blocks.full.astype(np.int8))) + 1
+    edges = np.searchsorted(np.cumsum(costs), np.arange(CHUNK_PAIRS, int(costs.sum()), CHUNK_PAIRS))
+    cuts = np.unique(np.concatenate([[0], kind_changes, edges, [len(costs)]]))
+    yield from zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True)
+
+
+def _score_chunk(
+    tables: Tables, blocks: Blocks, first: int, last: int, keys: IntArray, rule: int, is_new: BoolArray, floor: float
+) -> _Part:
+    room = int(_block_costs(blocks)[first:last].sum())
+    left, right = np.empty(room, np.int32), np.empty(room, np.int32)
+    scores, levels = np.empty(room, np.float64), np.empty(room, np.int64)
+    is_full = bool(blocks.full[first])
+    kept, seen = score_blocks(
+        tables,
+        blocks.order,
+        blocks.starts,
+        first,
+        last,
+        0 if is_full else WINDOW,
+        keys,
+        rule,
+        is_new if is_full else np.ones_like(is_new),
+        floor,
+        left,
+        right,
+        scores,
+        levels,
+    )
+    return _Part(
+        left[:kept].copy(), right[:kept].copy(), scores[:kept].copy(), levels[:kept].copy(), 1 << rule, int(seen)
+    )
+
+
+def _merge(parts: Sequence[_Part], keys: IntArray) -> Pairs:
+    """All parts as one sorted table; a pair that large blocks of several rules propose is kept once."""
+    if not parts:
+        empty = np.zeros(0, np.int32)
+        return Pairs(empty, empty, np.zeros(0), np.zeros(0, np.int64), empty)
+    left = np.concatenate([p.left for p in parts])
+    right = np.concatenate([p.right for p in parts])
+    bits = np.concatenate([np.full(len(p.left), p.bit, np.int32) for p in parts])
+    order = np.argsort(left.astype(np.int64) * len(keys) + right, kind="stable")
+    left, right, bits = left[order], right[order], bits[order]
+    is_first = np.ones(len(left), dtype=np.bool_)
+    is_first[1:] = (left[1:] != left[:-1]) | (right[1:] != right[:-1])
+    groups = np.cumsum(is_first) - 1
+    rules = np.zeros(int(groups[-1]) + 1, dtype=np.int32)
+    np.bitwise_or.at(rules, groups, bits)
+    chosen = order[is_first]
+    left, right = left[is_first], right[is_first]
+    scores = np.concatenate([p.scores for p in parts])[chosen]
+    levels = np.concatenate([p.levels for p in parts])[chosen]
+    return Pairs(left, right, scores, levels, rules | mark_rules(keys, left, right))
+
+
+def score_given(matrix: Matrix, model: Model, left: IntArray, right: IntArray) -> tuple[FloatArray, LongArray]:
+    """Scores and packed levels of given pairs of record numbers, whatever blocking would say of them."""
+    tables = make_tables(matrix, compile_model(model, matrix))
+    scores, levels = np.empty(len(left), np.float64), np.empty(len(left), np.int64)
+    score_pairs(tables, left.astype(np.int32), right.astype(np.int32), -1e9, scores, levels)
+    return scores, levels
+
+
+def still_candidates(
+    matrix: Matrix, rules: Sequence[Rule], left: IntArray, right: IntArray
+) -> tuple[BoolArray, IntArray]:
+    """Which pairs the rules propose over the records as they are now, and by which rules (one bit each)."""
+    rank = rank_records(matrix, [c for c in RANK_COLUMNS if c in matrix.columns])
+    marks = np.zeros(len(left), dtype=np.int32)
+    for number, rule in enumerate(rules):
+        blocks = build_blocks(matrix, rule, rank)
+        same = (blocks.key[left] != 0) & (blocks.key[left] == blocks.key[right])
+        places = window_places(blocks.order, blocks.starts, blocks.full, len(matrix))
+        near = (places[left] >= 0) & (places[right] >= 0) & (np.abs(places[left] - places[right]) <= WINDOW)
+        marks |= np.where(same | near, np.int32(1 << number), np.int32(0)).astype(np.int32)
+    return marks != 0, marks

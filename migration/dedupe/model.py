@@ -1,0 +1,324 @@
+"""The linkage model: what is compared, in which named levels, and how much each level weighs.
+
+Enters: a JSON artefact (`models/*.json`, or one that `dedupe file` or training wrote). Leaves: frozen values. The model
+holds everything a pair's score depends on besides the pair: level probabilities, term frequencies and thresholds.
+Must hold: a comparison's levels are tried in order and the first that applies counts; the last always applies.
+Refuses: a model whose levels cannot be evaluated, naming the comparison and the level.
+
+Scores are match weights: log2 of the odds that the pair is one person. A level adds log2(m / u): m is its share among
+pairs of one person, u among pairs of two. A level with a term-frequency column uses, in place of u, how common the
+value is: log2(m / u) + tf_weight * log2(u / frequency), the frequency of the commoner value of the two, at least
+`tf_floor` (Fellegi and Sunter 1969; Winkler 2000; as Splink does, so that its models give the same scores here).
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from migration.errors import ConfigError
+
+MODELS_FOLDER = Path(__file__).resolve().parent / "models"
+DEFAULT_MODEL = MODELS_FOLDER / "people.json"
+FORMAT = "linkage-model/1"
+
+
+class Operation(StrEnum):
+    """What a test asks of the left record's column and the right record's."""
+
+    ALWAYS = "always"
+    MISSING = "missing"
+    EQUAL = "equal"
+    ANY_EQUAL = "any_equal"
+    JARO_WINKLER = "jaro_winkler"
+    JARO = "jaro"
+    LEVENSHTEIN = "levenshtein"
+    ALIGNMENT = "optimal_string_alignment"
+    DAMERAU = "damerau_levenshtein"
+    INITIAL = "initial"
+    DATE_DIGIT = "date_digit"
+    DATE_SWAPPED = "date_swapped"
+    DATE_MONTH = "date_month"
+    DATE_DAY = "date_day_and_month"
+    DATE_YEARS = "date_years"
+    DATE_DAYS = "date_days"
+    DATE_NEW_YEAR = "date_first_of_january"
+
+
+STRING_OPERATIONS = frozenset(
+    {
+        Operation.JARO_WINKLER,
+        Operation.JARO,
+        Operation.LEVENSHTEIN,
+        Operation.ALIGNMENT,
+        Operation.DAMERAU,
+        Operation.INITIAL,
+    }
+)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One condition: `operation` on column `left` of one record and `right` of the other, against `at`."""
+
+    operation: Operation
+    left: str = ""
+    right: str = ""
+    at: float = 0.0
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns it reads."""
+        return tuple(c for c in (self.left, self.right) if c)
+
+
+@dataclass(frozen=True)
+class Level:
+    """One named level. It applies where all tests of any of `when` hold. m and u are None where it weighs nothing."""
+
+    name: str
+    when: tuple[tuple[Condition, ...], ...]
+    m: float | None = None
+    u: float | None = None
+    tf: str = ""
+    tf_weight: float = 1.0
+    tf_floor: float = 0.0
+
+    @property
+    def weight(self) -> float:
+        """Match weight in bits, before term frequency."""
+        if self.m is None or self.u is None:
+            return 0.0
+        return math.log2(max(self.m, 1e-12) / max(self.u, 1e-12))
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether the level says that there is nothing to compare."""
+        return self.m is None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One aspect of a person, in levels from the strongest agreement to the rest."""
+
+    name: str
+    levels: tuple[Level, ...]
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns its levels read."""
+        return frozenset(c for level in self.levels for tests in level.when for t in tests for c in t.columns)
+
+    @property
+    def rest(self) -> Level:
+        """The last level: nothing agrees."""
+        return self.levels[-1]
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Match weights (bits) and limits that turn scores into decisions. The model's `notes` say what chose them.
+
+    Attributes:
+        floor: pairs below it are not kept at all.
+        review: from here a pair that is not linked is worth a person's look.
+        cohesion: mean weight over all pairs of two groups that joins them.
+        support: no pair inside a golden nominal may weigh less.
+        lowest: a pair counts at least this in a mean, so that one bad pair does not outweigh many good ones.
+        highest: and at most this, so that one strong pair does not carry two groups that otherwise disagree.
+        caution: most that a pair with a caution counts.
+        margin: a group that fits two groups, which do not fit each other, within this margin joins neither.
+        largest_component: more connected records than this are first parted by a higher threshold.
+        largest_cluster: a golden nominal never grows beyond this by itself.
+    """
+
+    floor: float = -4.0
+    review: float = 0.0
+    cohesion: float = 2.0
+    support: float = -12.0
+    lowest: float = -6.0
+    highest: float = 10.0
+    caution: float = -1.0
+    margin: float = 0.5
+    largest_component: int = 250
+    largest_cluster: int = 100
+
+
+@dataclass(frozen=True)
+class LevelSet:
+    """A combination of outcomes: it holds for a pair whose level is among those named, for every comparison named."""
+
+    name: str
+    levels: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A versioned linkage model."""
+
+    name: str
+    prior: float
+    comparisons: tuple[Comparison, ...]
+    thresholds: Thresholds = Thresholds()
+    frequencies: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    unseen: Mapping[str, float] = field(default_factory=dict)
+    vetoes: tuple[LevelSet, ...] = ()
+    cautions: tuple[LevelSet, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def version(self) -> str:
+        """First 16 hex characters of the hash of everything scores and decisions depend on."""
+        content = {k: v for k, v in model_to_json(self).items() if k not in {"name", "notes"}}
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns that scores depend on, sorted."""
+        return tuple(sorted(frozenset().union(*(c.columns for c in self.comparisons))))
+
+    @property
+    def frequency_columns(self) -> tuple[str, ...]:
+        """Columns whose values carry term frequencies, sorted."""
+        return tuple(sorted({level.tf for c in self.comparisons for level in c.levels if level.tf}))
+
+    def restrict(self, present: frozenset[str]) -> "Model":
+        """The model without comparisons that have no column to read: what a table without those columns can use."""
+        kept = tuple(c for c in self.comparisons if _main_column(c) in present)
+        return replace(self, comparisons=kept)
+
+
+def _main_column(comparison: Comparison) -> str:
+    missing = [
+        t for level in comparison.levels for tests in level.when for t in tests if t.operation is Operation.MISSING
+    ]
+    return missing[0].left if missing else sorted(comparison.columns)[0]
+
+
+def prior_weight(probability: float) -> float:
+    """Match weight of a probability."""
+    return math.log2(probability / (1.0 - probability))
+
+
+def read_model(path: Path = DEFAULT_MODEL) -> Model:
+    """The model of a JSON artefact.
+
+    Raises:
+        ConfigError: no such file, not JSON, or not a linkage model; the message names what to repair.
+    """
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        found = type(error).__name__
+        raise ConfigError(f"linkage model {path.name}", found, "a readable JSON file", "Check the path.") from error
+    if not isinstance(raw, dict) or raw.get("format") != FORMAT:
+        expected = f'a JSON object with "format": "{FORMAT}"'
+        raise ConfigError(f"linkage model {path.name}", "another format", expected, "Import Splink models first.")
+    return model_from_json(raw, path.name)
+
+
+def model_from_json(raw: Mapping[str, Any], where: str) -> Model:
+    """The model of a parsed artefact.
+
+    Raises:
+        ConfigError: a key is missing or a test is unknown.
+    """
+    try:
+        comparisons = tuple(
+            Comparison(c["name"], tuple(_level_from_json(level) for level in c["levels"])) for c in raw["comparisons"]
+        )
+        model = Model(
+            name=raw["name"],
+            prior=float(raw["prior"]),
+            comparisons=comparisons,
+            thresholds=Thresholds(**raw.get("thresholds", {})),
+            frequencies=MappingProxyType({k: MappingProxyType(dict(v)) for k, v in raw.get("frequencies", {}).items()}),
+            unseen=MappingProxyType(dict(raw.get("unseen", {}))),
+            vetoes=tuple(_level_set_from_json(v) for v in raw.get("vetoes", ())),
+            cautions=tuple(_level_set_from_json(v) for v in raw.get("cautions", ())),
+            notes=tuple(raw.get("notes", ())),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        found = f"{type(error).__name__} at {error}"
+        raise ConfigError(
+            f"linkage model {where}", found, "a complete model", "Write it with training again."
+        ) from error
+    _check(model, where)
+    return model
+
+
+def _check(model: Model, where: str) -> None:
+    for comparison in model.comparisons:
+        last = comparison.rest.when
+        if not any(all(t.operation is Operation.ALWAYS for t in tests) for tests in last):
+            place = f"linkage model {where}, comparison {comparison.name}"
+            raise ConfigError(place, "a last level with a test", "a last level that always applies", "Add one.")
+
+
+def _level_set_from_json(raw: Mapping[str, Any]) -> LevelSet:
+    return LevelSet(raw["name"], MappingProxyType({k: tuple(v) for k, v in sorted(raw["levels"].items())}))
+
+
+def _level_set_to_json(combination: LevelSet) -> dict[str, Any]:
+    return {"name": combination.name, "levels": {k: list(v) for k, v in combination.levels.items()}}
+
+
+def _level_from_json(raw: Mapping[str, Any]) -> Level:
+    tests = tuple(
+        tuple(
+            Condition(Operation(t["operation"]), t.get("left", ""), t.get("right", ""), float(t.get("at", 0)))
+            for t in group
+        )
+        for group in raw["when"]
+    )
+    return Level(
+        name=raw["name"],
+        when=tests,
+        m=raw.get("m"),
+        u=raw.get("u"),
+        tf=raw.get("tf", ""),
+        tf_weight=float(raw.get("tf_weight", 1.0)),
+        tf_floor=float(raw.get("tf_floor", 0.0)),
+    )
+
+
+def _level_to_json(level: Level) -> dict[str, Any]:
+    groups = []
+    for tests in level.when:
+        groups.append(
+            [{k: (v.value if isinstance(v, Operation) else v) for k, v in asdict(t).items() if v} for t in tests]
+        )
+    raw: dict[str, Any] = {"name": level.name, "when": groups}
+    if level.m is not None:
+        raw |= {"m": level.m, "u": level.u}
+    if level.tf:
+        raw |= {"tf": level.tf, "tf_weight": level.tf_weight, "tf_floor": level.tf_floor}
+    return raw
+
+
+def model_to_json(model: Model) -> dict[str, Any]:
+    """The model as its JSON artefact."""
+    return {
+        "format": FORMAT,
+        "name": model.name,
+        "prior": model.prior,
+        "comparisons": [
+            {"name": c.name, "levels": [_level_to_json(level) for level in c.levels]} for c in model.comparisons
+        ],
+        "thresholds": asdict(model.thresholds),
+        "vetoes": [_level_set_to_json(v) for v in model.vetoes],
+        "cautions": [_level_set_to_json(c) for c in model.cautions],
+        "frequencies": {k: dict(sorted(v.items())) for k, v in sorted(model.frequencies.items())},
+        "unseen": dict(sorted(model.unseen.items())),
+        "notes": list(model.notes),
+    }
+
+
+def write_model(model: Model, path: Path) -> None:
+    """Write the model's artefact."""
+    path.write_text(json.dumps(model_to_json(model), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

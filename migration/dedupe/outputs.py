@@ -1,0 +1,175 @@
+"""The tables of layer `linked`.
+
+Enters: the linked national set. Leaves: Parquet files with exactly the columns of the national schema. Must hold: every
+nominal of the division has one row of `nominal_link`; every golden id ever given has one row of `golden_nominal`;
+`match_candidate` says no value, only levels and weights. Refuses nothing.
+"""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from migration.dedupe.candidates import Pairs
+from migration.dedupe.compiled import FloatArray, LongArray
+from migration.dedupe.golden import redirect_ids
+from migration.dedupe.kernel import LEVEL_BITS
+from migration.dedupe.model import Model
+from migration.dedupe.national import NATIONAL_RULES, Linked
+from migration.dedupe.nominals import create_view
+from migration.dedupe.survivorship import Survivorship, check_survivorship, survivorship_sql
+from migration.duck import copy_to_parquet, open_session, read_parquet_sql
+from migration.layers import LayerWriter, layer_folder, parquet_metadata
+from migration.records import Layer, RunContext
+from migration.schema.arrow import arrow_schema, duckdb_type
+from migration.schema.model import load_schema
+
+GOLDEN_SQL = """
+SELECT golden_id, 'LIVE' AS golden_status_code, NULL::VARCHAR AS redirect_to, count(*) AS nominals,
+       string_agg(DISTINCT division_code, ',' ORDER BY division_code) AS divisions
+FROM links GROUP BY golden_id
+UNION ALL
+SELECT golden_id, CASE WHEN redirect_to IS NULL THEN 'RETIRED' ELSE 'REDIRECT' END, redirect_to, 0, '' FROM redirects
+ORDER BY golden_id
+"""
+LINKED_NOMINAL_SQL = """
+CREATE VIEW linked_nominal AS
+SELECT n.*, l.golden_id, r.last_recorded_on
+FROM nominal n
+JOIN links l USING (division_code, nominal_id)
+LEFT JOIN (
+    SELECT c.nominal_id, max(r.recorded_at_utc)::DATE AS last_recorded_on
+    FROM crime_nominal c JOIN crime_report r USING (crime_report_id) GROUP BY c.nominal_id
+) AS r USING (nominal_id)
+"""
+BANDS = np.asarray(["REJECT", "REVIEW", "AMBIGUOUS", "AUTO"], dtype=object)
+
+
+def national_link_schema() -> pa.Schema:
+    """Columns of `national_link`."""
+    names = ("division_code", "nominal_id", "golden_id", "link_rule", "model_version")
+    return pa.schema([pa.field(n, pa.string(), nullable=False) for n in names])
+
+
+def national_link_table(linked: Linked, model: Model) -> pa.Table:
+    """Links of the whole national set, in order of nominal id."""
+    version = pa.array([model.version] * len(linked.matrix), pa.string())
+    arrays = [linked.sources, linked.matrix.record_ids, linked.golden, linked.rules, version]
+    return pa.table([a.cast(pa.string()) for a in arrays], schema=national_link_schema())
+
+
+def _write(context: RunContext, writer: LayerWriter, name: str, table: pa.Table) -> None:
+    table = table.replace_schema_metadata(parquet_metadata(context))
+    pq.write_table(table, writer.path(name), compression="zstd")
+
+
+def write_links(context: RunContext, writer: LayerWriter, linked: Linked, model: Model, linked_at: datetime) -> None:
+    """Write `national_link` and this division's `nominal_link`."""
+    national = national_link_table(linked, model)
+    _write(context, writer, "national_link", national)
+    own = national.filter(pc.equal(national.column("division_code"), context.division))
+    schema = arrow_schema(load_schema().entity("nominal_link"))
+    stamp = pa.array([linked_at] * own.num_rows, schema.field("linked_at_utc").type)
+    own = own.append_column("linked_at_utc", stamp)
+    _write(context, writer, "nominal_link", own.select(schema.names).cast(schema))
+
+
+def bands(linked: Linked, pairs: Pairs, model: Model) -> pa.Array:
+    """Band of every pair.
+
+    AUTO where one golden nominal holds both, AMBIGUOUS where linking refused a tie, REVIEW where a person should look,
+    REJECT otherwise and where a person has looked already (KEEP, NOT_SAME, SPLIT).
+    """
+    key = pairs.left.astype(np.int64) * len(linked.matrix) + pairs.right
+    same = linked.clusters.of[pairs.left] == linked.clusters.of[pairs.right]
+    number = np.where(pairs.scores >= model.thresholds.review, 1, 0)
+    number[np.isin(key, linked.clusters.ambiguous) & (number == 1)] = 2
+    number[np.isin(key, linked.kept)] = 0
+    number[same] = 3
+    return pa.array(BANDS[number], pa.string())
+
+
+def write_candidates(context: RunContext, writer: LayerWriter, linked: Linked, model: Model) -> None:
+    """Write `match_candidate`: the pairs with a nominal of this division."""
+    mine = np.asarray(pc.equal(linked.sources, context.division)).astype(np.bool_)
+    pairs = linked.pairs.take(mine[linked.pairs.left] | mine[linked.pairs.right])
+    left, right = pa.array(pairs.left), pa.array(pairs.right)
+    schema = arrow_schema(load_schema().entity("match_candidate"))
+    columns = {
+        "left_nominal_id": linked.matrix.record_ids.take(left),
+        "right_nominal_id": linked.matrix.record_ids.take(right),
+        "left_division_code": linked.sources.take(left),
+        "right_division_code": linked.sources.take(right),
+        "score": pa.array(pairs.scores),
+        "band_code": bands(linked, pairs, model),
+        "blocking_rules": rule_names(pairs),
+        "evidence": evidence(model, pairs.levels, pairs.scores),
+        "model_version": pa.array([model.version] * len(pairs), pa.string()),
+    }
+    table = pa.table([columns[n].cast(schema.field(n).type) for n in schema.names], schema=schema)
+    _write(context, writer, "match_candidate", table)
+
+
+def rule_names(pairs: Pairs) -> pa.Array:
+    """Names of the blocking rules of every pair, joined by commas."""
+    names = [r.name for r in NATIONAL_RULES]
+    marks, place = np.unique(pairs.rules, return_inverse=True)
+    texts = [",".join(n for bit, n in enumerate(names) if int(mark) >> bit & 1)[:200] for mark in marks]
+    return pa.array(texts, pa.string()).take(pa.array(place))
+
+
+def evidence(model: Model, packed: LongArray, scores: FloatArray) -> pa.Array:
+    """Evidence of every pair as JSON: level and weight per comparison, and what term frequencies added in all."""
+    patterns, place = np.unique(packed, return_inverse=True)
+    texts, totals = [], np.empty(len(patterns))
+    for number, pattern in enumerate(patterns.tolist()):
+        levels = {}
+        total = model.prior
+        for bit, comparison in enumerate(model.comparisons):
+            level = comparison.levels[(pattern >> (LEVEL_BITS * bit)) & 15]
+            total += level.weight
+            if not level.is_missing:
+                levels[comparison.name] = [level.name, round(level.weight, 3)]
+        texts.append(json.dumps({"levels": levels, "prior": round(model.prior, 3)}, separators=(",", ":"))[:-1])
+        totals[number] = total
+    rarity = np.round(scores - totals[place], 3) + 0.0
+    frequency = pa.array([f'"frequency":{v}}}' for v in rarity.tolist()], pa.string())
+    return pc.binary_join_element_wise(pa.array(texts, pa.string()).take(pa.array(place)), frequency, ",")
+
+
+def write_golden(
+    context: RunContext, runs: Sequence[RunContext], writer: LayerWriter, linked: Linked, survivorship: Survivorship
+) -> None:
+    """Write `golden_nominal` (ids in force, redirects, retired ids) and `survivorship`."""
+    given = [i for run in runs for i in _given_ids(run)]
+    redirects = redirect_ids(given, linked.matrix.record_ids, linked.golden)
+    metadata = parquet_metadata(context)
+    with open_session(context.settings) as connection:
+        connection.register("redirects", redirects)
+        connection.execute(f"CREATE VIEW links AS FROM {read_parquet_sql(writer.path('national_link'))}")
+        copy_to_parquet(connection, _cast("golden_nominal", GOLDEN_SQL), writer.path("golden_nominal"), metadata)
+        for entity in ("nominal", "nominal_identifier", "crime_nominal", "crime_report"):
+            create_view(connection, entity, (context, *runs))
+        connection.execute(LINKED_NOMINAL_SQL)
+        connection.execute(f"CREATE TEMP TABLE survivorship AS {_cast('survivorship', survivorship_sql(survivorship))}")
+        check_survivorship(connection)
+        query = "SELECT * FROM survivorship ORDER BY golden_id, attribute"
+        copy_to_parquet(connection, query, writer.path("survivorship"), metadata)
+
+
+def _given_ids(run: RunContext) -> list[str]:
+    """Golden ids that a published run knew: in force, redirected or retired."""
+    path = layer_folder(run, Layer.LINKED) / "golden_nominal.parquet"
+    ids = pq.read_table(path, columns=["golden_id"]).column("golden_id") if path.exists() else pa.array([], pa.string())
+    return [str(i) for i in ids.to_pylist()]
+
+
+def _cast(entity: str, query: str) -> str:
+    """A query with the columns of an entity, in order, as its types."""
+    fields = load_schema().entity(entity).fields
+    columns = ", ".join(f"{f.name}::{duckdb_type(f)} AS {f.name}" for f in fields)
+    return f"SELECT {columns} FROM ({query})"

@@ -1,0 +1,131 @@
+"""A linkage model as arrays: what the compiled kernel executes.
+
+Enters: a `Model` and a `Matrix`. Leaves: `Program`: one line per alternative of a level, in order, with its weight, and
+for every comparison the most it can add, so that hopeless pairs are dropped before any string is looked at.
+Must hold: executing the program gives the model's score to the last digit (`explain.py` computes it again, in Python).
+Refuses: a level that needs more than two conditions at once.
+"""
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from migration.dedupe.compiled import FloatArray, IntArray
+from migration.dedupe.matrix import Matrix, frequency_weights
+from migration.dedupe.model import Condition, Level, Model, Operation
+from migration.errors import ConfigError
+
+OPERATION_NUMBERS = {operation: number for number, operation in enumerate(Operation)}
+FIRST_STRING_OPERATION = OPERATION_NUMBERS[Operation.JARO_WINKLER]
+LAST_STRING_OPERATION = OPERATION_NUMBERS[Operation.INITIAL]
+MOST_COMPARISONS = 16
+UNSEEN_FREQUENCY = 1e-5
+
+
+@dataclass(frozen=True)
+class Program:
+    """Arrays of one model over one matrix.
+
+    Attributes:
+        lines: per alternative: level, then (operation, left column, right column, span) twice, then frequency column.
+        limits: per alternative: the two thresholds.
+        weights: per alternative: weight, term-frequency weight, log2 u, log2 of the frequency floor, most it can weigh.
+        frequencies: per alternative: row of `logs`, -1 without term frequency.
+        starts: first line of every comparison, and the number of lines.
+        best: per line: the most that this line or a later one of its comparison can weigh.
+        logs: log2 frequency of every pool string, one row per frequency column.
+        prior: weight of a pair before any comparison.
+    """
+
+    lines: IntArray
+    limits: FloatArray
+    weights: FloatArray
+    frequencies: IntArray
+    starts: IntArray
+    best: FloatArray
+    logs: FloatArray
+    prior: float
+
+
+def compile_model(model: Model, matrix: Matrix) -> Program:
+    """The program of a model over the columns of a matrix.
+
+    Raises:
+        ConfigError: a level has more than two conditions in one alternative, or there are more than 16 comparisons.
+    """
+    if len(model.comparisons) > MOST_COMPARISONS:
+        found = f"{len(model.comparisons)} comparisons"
+        raise ConfigError(f"linkage model {model.name}", found, f"at most {MOST_COMPARISONS}", "Drop the weakest.")
+    tf_columns = model.frequency_columns
+    logs = _frequency_table(model, matrix, tf_columns)
+    lines: list[list[int]] = []
+    limits: list[list[float]] = []
+    weights: list[list[float]] = []
+    frequencies: list[int] = []
+    starts = [0]
+    for comparison in model.comparisons:
+        for number, level in enumerate(comparison.levels):
+            row = tf_columns.index(level.tf) if level.tf else -1
+            for tests in level.when:
+                line, limit = _line(model, comparison.name, number, tests, matrix)
+                lines.append([*line, _place(matrix, level.tf)])
+                limits.append(limit)
+                weights.append(_weights(level, logs[row] if row >= 0 else None))
+                frequencies.append(row)
+        starts.append(len(lines))
+    weight_array = np.asarray(weights, dtype=np.float64)
+    return Program(
+        lines=np.asarray(lines, dtype=np.int32),
+        limits=np.asarray(limits, dtype=np.float64),
+        weights=weight_array,
+        frequencies=np.asarray(frequencies, dtype=np.int32),
+        starts=np.asarray(starts, dtype=np.int32),
+        best=_suffix_best(weight_array[:, 4], starts),
+        logs=logs,
+        prior=model.prior,
+    )
+
+
+def _frequency_table(model: Model, matrix: Matrix, columns: tuple[str, ...]) -> FloatArray:
+    rows = [
+        frequency_weights(matrix, model.frequencies.get(c, {}), model.unseen.get(c, UNSEEN_FREQUENCY)) for c in columns
+    ]
+    return np.asarray(rows, dtype=np.float64) if rows else np.zeros((1, 1))
+
+
+def _line(
+    model: Model, comparison: str, level: int, tests: tuple[Condition, ...], matrix: Matrix
+) -> tuple[list[int], list[float]]:
+    if len(tests) > 2:
+        where = f"linkage model {model.name}, comparison {comparison}"
+        raise ConfigError(where, f"a level with {len(tests)} conditions", "at most two", "Split the level.")
+    padded = (*tests, Condition(Operation.ALWAYS))[:2] if len(tests) < 2 else tests
+    line = [level]
+    for test in padded:
+        span = int(test.at) if test.operation is Operation.ANY_EQUAL else 1
+        line += [OPERATION_NUMBERS[test.operation], _place(matrix, test.left), _place(matrix, test.right), span]
+    return line, [padded[0].at, padded[1].at]
+
+
+def _place(matrix: Matrix, column: str) -> int:
+    return matrix.columns[column] if column else 0
+
+
+def _weights(level: Level, logs: FloatArray | None) -> list[float]:
+    log_u = math.log2(level.u) if level.u else 0.0
+    floor = math.log2(level.tf_floor) if level.tf_floor > 0 else -1e9
+    highest = level.weight
+    if logs is not None and level.tf_weight > 0 and len(logs) > 1:
+        rarest = max(float(logs[1:].min()), floor)
+        highest += max(level.tf_weight * (log_u - rarest), 0.0)
+    return [level.weight, level.tf_weight, log_u, floor, highest]
+
+
+def _suffix_best(highest: FloatArray, starts: list[int]) -> FloatArray:
+    best = highest.copy()
+    for start, end in pairwise(starts):
+        for line in range(end - 2, start - 1, -1):
+            best[line] = max(best[line], best[line + 1])
+    return best

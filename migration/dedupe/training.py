@@ -1,0 +1,160 @@
+"""Weights learned without labels.
+
+Enters: a `Matrix`, an untrained `Model`, blocking rules. Leaves: the model with u from pairs drawn at random, m by
+expectation-maximisation over pairs that share a blocking value, the prior from what those imply, and term frequencies.
+Must hold: the same records give the same weights, whatever their order: pairs are drawn by a fixed generator over
+records in key order. Work is capped: at most `RANDOM_PAIRS` random pairs and `TRAINING_PAIRS` per rule. Refuses
+nothing: a comparison that no rule can train keeps its starting weights.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from migration.dedupe.blocking import Rule, build_blocks, rank_records
+from migration.dedupe.candidates import RANK_COLUMNS, score_given
+from migration.dedupe.compiled import FloatArray, IntArray, LongArray
+from migration.dedupe.kernel import LEVEL_BITS
+from migration.dedupe.matrix import Matrix, count_frequencies
+from migration.dedupe.model import Comparison, Model
+
+RANDOM_PAIRS = 1_000_000
+TRAINING_PAIRS = 300_000
+ROUNDS = 40
+SETTLED = 1e-5
+SMALLEST_M, SMALLEST_U = 1e-4, 1e-7
+SEED = 20260921
+
+
+def train_model(matrix: Matrix, model: Model, rules: Sequence[Rule]) -> Model:
+    """The model with weights and term frequencies learned from the records."""
+    frequencies = {c: count_frequencies(matrix, c) for c in model.frequency_columns}
+    unseen = {c: 1.0 / max(int((matrix.column(c) != 0).sum()), 2) for c in model.frequency_columns}
+    plain = replace(model, frequencies=frequencies, unseen=unseen)
+    chances = estimate_chances(matrix, plain)
+    with_chances = _with_levels(plain, chances, None)
+    shares, prior = estimate_shares(matrix, with_chances, rules)
+    trained = _with_levels(with_chances, chances, shares)
+    return replace(trained, prior=prior, name="trained")
+
+
+def level_counts(model: Model, packed: LongArray, weights: FloatArray | None = None) -> list[FloatArray]:
+    """Weighted count of every level of every comparison over pairs."""
+    counts = []
+    for place, comparison in enumerate(model.comparisons):
+        level = (packed >> (LEVEL_BITS * place)) & 15
+        counts.append(np.bincount(level, weights=weights, minlength=len(comparison.levels)).astype(np.float64))
+    return counts
+
+
+def estimate_chances(matrix: Matrix, model: Model) -> list[FloatArray]:
+    """U of every level: its share among random pairs in which the comparison has something to compare."""
+    generator = np.random.Generator(np.random.PCG64(SEED))
+    records = len(matrix)
+    wanted = min(RANDOM_PAIRS, records * (records - 1) // 2)
+    left = generator.integers(0, records, wanted).astype(np.int32)
+    right = generator.integers(0, records, wanted).astype(np.int32)
+    keep = left != right
+    _, packed = score_given(matrix, model, left[keep], right[keep])
+    chances = []
+    for comparison, counts in zip(model.comparisons, level_counts(model, packed), strict=True):
+        chances.append(_shares(comparison, counts, smoothing=0.5))
+    return chances
+
+
+def _shares(comparison: Comparison, counts: FloatArray, smoothing: float) -> FloatArray:
+    """Shares of the levels that are not "missing"; every level keeps a little, in proportion to its starting weight."""
+    real = np.asarray([not level.is_missing for level in comparison.levels])
+    start = np.asarray([level.u or 0.0 for level in comparison.levels])
+    padded = np.where(real, counts + smoothing * np.maximum(start, 1e-3), 0.0)
+    return np.asarray(padded / padded.sum(), dtype=np.float64)
+
+
+def estimate_shares(matrix: Matrix, model: Model, rules: Sequence[Rule]) -> tuple[list[FloatArray], float]:
+    """M of every level, averaged over the rules that can train it, and the prior weight of a random pair."""
+    rank = rank_records(matrix, [c for c in RANK_COLUMNS if c in matrix.columns])
+    total: list[FloatArray] = [np.zeros(len(c.levels)) for c in model.comparisons]
+    evidence = np.zeros(len(model.comparisons))
+    most_matches = 1.0
+    for rule in rules:
+        left, right = sample_pairs(matrix, rule, rank)
+        if len(left) < 50:
+            continue
+        _, packed = score_given(matrix, model, left, right)
+        free = [not (c.columns & set(rule.columns)) for c in model.comparisons]
+        shares, share_of_matches = expect_and_maximise(model, packed, free)
+        matches = share_of_matches * build_blocks(matrix, rule, rank).pairs
+        most_matches = max(most_matches, matches)
+        for place, is_free in enumerate(free):
+            if is_free:
+                total[place] += matches * shares[place]
+                evidence[place] += matches
+    pairs = len(matrix) * (len(matrix) - 1) / 2
+    prior = float(np.log2(most_matches / pairs)) if pairs else model.prior
+    return [t / e if e > 0 else np.zeros(0) for t, e in zip(total, evidence, strict=True)], prior
+
+
+def sample_pairs(matrix: Matrix, rule: Rule, rank: IntArray) -> tuple[IntArray, IntArray]:
+    """Up to `TRAINING_PAIRS` pairs of a rule: every pair of evenly spaced small blocks."""
+    blocks = build_blocks(matrix, rule, rank)
+    sizes = np.diff(blocks.starts)
+    usable = np.flatnonzero(blocks.full & (sizes <= 50))
+    costs = sizes[usable] * (sizes[usable] - 1) // 2
+    step = max(int(np.ceil(costs.sum() / TRAINING_PAIRS)), 1)
+    left: list[IntArray] = []
+    right: list[IntArray] = []
+    for size in np.unique(sizes[usable][::step]):
+        chosen = usable[::step][sizes[usable][::step] == size]
+        members = blocks.order[blocks.starts[chosen][:, None] + np.arange(size)[None, :]]
+        first, second = np.triu_indices(int(size), 1)
+        left.append(members[:, first].ravel())
+        right.append(members[:, second].ravel())
+    if not left:
+        return np.zeros(0, np.int32), np.zeros(0, np.int32)
+    return np.concatenate(left), np.concatenate(right)
+
+
+def expect_and_maximise(model: Model, packed: LongArray, free: Sequence[bool]) -> tuple[list[FloatArray], float]:
+    """M of every level and the share of matches among the pairs, u held; comparisons that are not free are left out."""
+    patterns, counts = np.unique(packed, return_counts=True)
+    places = [i for i, is_free in enumerate(free) if is_free]
+    levels = {i: ((patterns >> (LEVEL_BITS * i)) & 15).astype(np.int64) for i in places}
+    shares = [np.asarray([level.m or 0.0 for level in c.levels]) for c in model.comparisons]
+    chances = [np.asarray([level.u or 0.0 for level in c.levels]) for c in model.comparisons]
+    share = 0.3
+    for _ in range(ROUNDS):
+        odds = np.full(len(patterns), np.log2(share / (1.0 - share)))
+        for i in places:
+            real = np.asarray([not level.is_missing for level in model.comparisons[i].levels])
+            weight = np.where(
+                real, np.log2(np.maximum(shares[i], SMALLEST_M) / np.maximum(chances[i], SMALLEST_U)), 0.0
+            )
+            odds += weight[levels[i]]
+        probability = 1.0 / (1.0 + np.exp2(-np.clip(odds, -60, 60)))
+        belief = probability * counts
+        new_share = float(np.clip(belief.sum() / counts.sum(), 1e-6, 1 - 1e-6))
+        for i in places:
+            found = np.bincount(levels[i], weights=belief, minlength=len(shares[i])).astype(np.float64)
+            shares[i] = _shares(model.comparisons[i], found, smoothing=1.0)
+        settled = abs(new_share - share) < SETTLED
+        share = new_share
+        if settled:
+            break
+    return shares, share
+
+
+def _with_levels(model: Model, chances: Sequence[FloatArray], shares: Sequence[FloatArray] | None) -> Model:
+    comparisons = []
+    for place, comparison in enumerate(model.comparisons):
+        trained = shares is not None and len(shares[place]) > 0
+        levels = []
+        for number, level in enumerate(comparison.levels):
+            if level.is_missing:
+                levels.append(level)
+                continue
+            m = float(shares[place][number]) if trained and shares is not None else float(level.m or 0.0)
+            u = max(float(chances[place][number]), SMALLEST_U)
+            levels.append(replace(level, m=max(m, SMALLEST_M), u=u))
+        comparisons.append(replace(comparison, levels=tuple(levels)))
+    return replace(model, comparisons=tuple(comparisons))
