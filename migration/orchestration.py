@@ -46,20 +46,24 @@ def name_run(trigger_id: str, triggered_at: datetime) -> str:
 
 
 def begin_run(run: RunKey, params: Mapping[str, object], triggered_by: str) -> RunKey:
-    """Start the run that a trigger asked for, or find it again on a retry.
+    """Start the run that a trigger asked for, or find it again on a retry; it is on record before anything is read.
 
     Args:
         params: the trigger form: `phase`, `sample_percent`, `pack_version` (empty: any), `reason`.
 
     Raises:
         ConfigError: the request is refused (`runs.start_run`), the pack has problems or is not the pinned one.
+        SourceError: the national database is out of reach.
     """
+    from migration.load.run_record import record_run
     from migration.mapping.load import load_pack
+    from migration.runner import national_engine
     from migration.runs import start_run
 
     settings = get_settings()
-    _check_pin(run["division"], load_pack(settings, run["division"]).version, str(params.get("pack_version") or ""))
-    start_run(
+    version = load_pack(settings, run["division"]).version
+    _check_pin(run["division"], version, str(params.get("pack_version") or ""))
+    context = start_run(
         settings,
         run["division"],
         phase=Phase(str(params["phase"])),
@@ -68,6 +72,8 @@ def begin_run(run: RunKey, params: Mapping[str, object], triggered_by: str) -> R
         sample_percent=int(str(params["sample_percent"])),
         run_id=run["run_id"],
     )
+    with national_engine(context) as engine, engine.begin() as connection:
+        record_run(connection, context, version)
     return run
 
 
@@ -266,6 +272,21 @@ def publish(run: RunKey) -> dict[str, object]:
     with national_engine(context) as engine:
         result = publish_run(context, engine, record.started_by if record else "")
     return {"run_id": context.run_id, "rows": result.rows, "content_hash": result.hash_after}
+
+
+def note_failure(run: RunKey) -> None:
+    """Put a run that ended in an error on record as failed; one that a verdict or a signer ended keeps its outcome."""
+    import sqlalchemy as sa
+
+    from migration.load.run_record import set_outcome
+    from migration.runner import national_engine
+    from migration.schema.sql import table_of
+
+    table = table_of("migration_run")
+    query = sa.select(table.c.outcome).where(table.c.run_id == run["run_id"], table.c.division_code == run["division"])
+    with national_engine(open_run(run)) as engine, engine.begin() as connection:
+        if connection.scalar(query.with_for_update()) == "RUNNING":
+            set_outcome(connection, run["division"], run["run_id"], "FAILED")
 
 
 def describe_bug(error: BaseException) -> str:

@@ -63,6 +63,13 @@ def find_key(division: str, dag_run: Any) -> RunKey:
     return {"division": division, "run_id": orchestration.name_run(dag_run.run_id, dag_run.run_after)}
 
 
+def note_failure(context: Any) -> None:
+    """Put the failure of a division's DAG run on record. Airflow calls this when the DAG run has failed."""
+    dag_run = context["dag_run"]
+    division = dag_run.dag_id.removeprefix("division_").upper()
+    guarded(orchestration.note_failure)(find_key(division, dag_run))
+
+
 @task
 @guarded
 def begin(division: str, dag_run: Any = None, params: Any = None) -> RunKey:

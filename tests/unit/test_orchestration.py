@@ -6,7 +6,7 @@ import pytest
 
 from migration import orchestration
 from migration.errors import ConfigError
-from migration.orchestration import begin_run, describe_bug, find_signers, name_run, summarise
+from migration.orchestration import describe_bug, find_signers, name_run, summarise
 from migration.records import Stage, StageResult, StageStatus, TableResult
 from migration.settings import Settings
 
@@ -22,13 +22,6 @@ def use(monkeypatch):
         return settings
 
     return use_settings
-
-
-def write_pack(settings: Settings) -> None:
-    folder = settings.mappings / "divisions" / "Z"
-    (settings.mappings / "families" / "invented").mkdir(parents=True)
-    folder.mkdir(parents=True)
-    (folder / "division.yml").write_text('division: Z\nfamily: invented\nas_at: "2020-01-01"\n', encoding="utf-8")
 
 
 def test_run_id_is_the_same_on_a_retry_and_in_every_time_zone():
@@ -47,50 +40,11 @@ def test_run_ids_sort_by_time():
     assert all(len(name) <= 32 for name in names)
 
 
-@pytest.fixture
-def packed(settings, use, tmp_path):
-    """Settings with one invented division whose pack has a known version."""
-    chosen = use(settings.model_copy(update={"mappings": tmp_path / "mappings"}))
-    write_pack(chosen)
-    return chosen
-
-
-def request(**values):
-    return {"phase": "rehearsal", "sample_percent": 100, "pack_version": None, "reason": "a first try", **values}
-
-
-@pytest.fixture
-def version(packed, monkeypatch):
-    """Version of the invented pack, without reading it."""
-    from migration.mapping import load
-
-    class Pack:
-        version = "ab12cd34ef56"
-
-    monkeypatch.setattr(load, "load_pack", lambda settings, division: Pack())
-    return Pack.version
-
-
-def test_a_run_begins_once_and_is_found_again(packed, version):
-    key = {"division": "Z", "run_id": name_run("manual__1", AT)}
-    assert begin_run(key, request(), "engineer") == key
-    record = packed.lake / "Z" / key["run_id"] / "run.json"
-    first = record.read_bytes()
-    assert begin_run(key, request(), "engineer") == key
-    assert record.read_bytes() == first
-    assert orchestration.open_run(key).reason == "a first try"
-
-
-@pytest.mark.parametrize("pinned", ["ab12cd34", "ab12cd34ef56"])
-def test_a_run_begins_where_the_pinned_pack_is_the_pack(packed, version, pinned):
-    key = {"division": "Z", "run_id": "R1"}
-    assert begin_run(key, request(pack_version=pinned), "engineer") == key
-
-
-def test_a_run_is_refused_where_another_pack_was_pinned(packed, version):
+def test_a_pin_is_the_packs_hash_or_its_beginning():
+    for pinned in ("", "ab12cd34", "ab12cd34ef56"):
+        orchestration._check_pin("Z", "ab12cd34ef56", pinned)
     with pytest.raises(ConfigError, match=r"version ab12cd34ef56; expected the pinned version 00000000"):
-        begin_run({"division": "Z", "run_id": "R1"}, request(pack_version="00000000"), "engineer")
-    assert not (packed.lake / "Z").exists()
+        orchestration._check_pin("Z", "ab12cd34ef56", "00000000")
 
 
 def test_nobody_to_sign_is_an_error_that_names_the_setting(settings, use):
