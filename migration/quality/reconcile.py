@@ -115,15 +115,19 @@ def primary_entities(context: RunContext) -> dict[tuple[str, str], str]:
 def compare_source_totals(facts: Mapping[str, object], raw_rows: Mapping[str, int]) -> list[Break]:
     """Rows the legacy system counted against rows of the raw layer, by table."""
     totals = facts.get("control_totals")
-    if not isinstance(totals, Mapping):
-        return []
+    counted = _source_rows(totals) if isinstance(totals, Mapping) else {}
     breaks = []
-    for name, value in sorted(totals.items()):
-        expected = value.get("rows") if isinstance(value, Mapping) else None
-        if expected is not None and int(expected) != raw_rows.get(name, 0):
-            sides = (f"{expected} rows", f"{raw_rows.get(name, 0)}")
-            breaks.append(Break("rows", "source = raw", name, "", *sides, "information_governance"))
+    for name in sorted(counted.keys() | raw_rows.keys()):
+        expected, found = counted.get(name), raw_rows.get(name)
+        if expected != found:
+            source, kept = ("no count" if n is None else f"{n} rows" for n in (expected, found))
+            breaks.append(Break("rows", "source = raw", name, "", source, kept, "information_governance"))
     return breaks
+
+
+def _source_rows(totals: Mapping[str, Mapping[str, object]]) -> dict[str, int]:
+    """Rows the source counted by `system/table`; the manifest's facts name a table `system.table`."""
+    return {name.replace(".", "/", 1): int(str(value["rows"])) for name, value in totals.items()}
 
 
 def reconcile_rewrites(
