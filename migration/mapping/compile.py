@@ -75,21 +75,24 @@ class Compiler:
                 found = Value(literal(text), 0)
             case FieldValue(name=other):
                 found = self._text_of_field(other)
-            case Coalesce(items=items):
-                found = self._coalesce([self.value(i) for i in items])
-            case Concat(items=items, separator=separator):
-                found = self._concat([self.value(i) for i in items], separator)
-            case When():
-                found = self._when(node)
             case RecordId():
                 found = self._record_id(node)
-            case Clean():
-                found = self._clean(node)
-            case Parse():
-                found = self._parse(node)
-            case Lookup():
-                found = self._lookup(node)
+            case Coalesce() | Concat() | When():
+                found = self._choice(node)
+            case Clean() | Parse() | Lookup():
+                found = self._reading(node)
         return found
+
+    def _choice(self, node: Coalesce | Concat | When) -> Value:
+        if isinstance(node, When):
+            return self._when(node)
+        values = [self.value(item) for item in node.items]
+        return self._coalesce(values) if isinstance(node, Coalesce) else self._concat(values, node.separator)
+
+    def _reading(self, node: Clean | Parse | Lookup) -> Value:
+        if isinstance(node, Clean):
+            return self._clean(node)
+        return self._parse(node) if isinstance(node, Parse) else self._lookup(node)
 
     def _column(self, column: str, join: str) -> Value:
         if join in self.joins:

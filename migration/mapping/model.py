@@ -112,6 +112,7 @@ class SourceSystem:
         marking: protective marking of what the system holds.
         max_connections: most connections or readers at once: an ageing host is protected.
         pool: Airflow pool whose slots its tasks take.
+        ignored_tables: tables of the system that are left behind, with the reason.
     """
 
     name: str
@@ -123,6 +124,7 @@ class SourceSystem:
     max_connections: int
     pool: str
     tables: tuple[SourceTable, ...]
+    ignored_tables: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def table(self, name: str) -> SourceTable:
         """The table `name`. Raises KeyError where there is none."""

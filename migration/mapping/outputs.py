@@ -218,12 +218,12 @@ def _uses_select(item: Decided, field: str, lookup: Lookup, codes: str) -> str:
     return (
         f"SELECT {literal(lookup.crosswalk)}, {literal(codes)}, u.{legacy}, x.national_code, u.uses "
         f"FROM (SELECT {legacy}, count(*) AS uses FROM read_parquet({literal(item.path)}) "
-        f"WHERE {legacy} IS NOT NULL GROUP BY 1) AS u LEFT JOIN {relation} AS x ON x.legacy_value = u.{legacy}"
+        f"WHERE {legacy} IS NOT NULL AND _outcome IN ('LOADED', 'QUARANTINED') GROUP BY 1) AS u LEFT JOIN {relation} AS x ON x.legacy_value = u.{legacy}"
     )
 
 
 def check_balance(
-    connection: duckdb.DuckDBPyConnection, pack: Pack, decided: list[Decided], mapped: dict[str, int], path: Path
+    connection: duckdb.DuckDBPyConnection, pack: Pack, mapped: dict[str, int], path: Path
 ) -> dict[str, int]:
     """Counts by outcome, after showing that none is missing and none is double.
 

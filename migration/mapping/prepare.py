@@ -65,8 +65,8 @@ def view_raw(connection: duckdb.DuckDBPyConnection, system: SourceSystem, table:
 def mark_repeats(connection: duckdb.DuckDBPyConnection, system: SourceSystem, table: SourceTable) -> bool:
     """Find rows that repeat a key or, but for a meaningless key, another row; whether there are any.
 
-    Leaves the table `state <system>.<table>`: `_source_row`, `kind` (DUPLICATE of another row; CONFLICT: same key, other
-    content), `suffix` of its source key, `kept_key` of the row that stays. Which row stays depends on content only.
+    Leaves the table `state <system>.<table>`: `_source_row`, `kind` (DUPLICATE of another row; CONFLICT: same key,
+    other content), `suffix` of its source key, `kept_key` of the row that stays. Which one stays rests on content only.
     """
     view = name(f"{system.name}.{table.name}")
     state = name(f"state {system.name}.{table.name}")

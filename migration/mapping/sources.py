@@ -11,7 +11,9 @@ from migration.mapping.model import SourceColumn, SourceKind, SourceSystem, Sour
 from migration.mapping.problems import Problems
 from migration.mapping.tree import Node
 
-SYSTEM_KEYS = frozenset({"kind", "location", "options", "marking", "max_connections", "pool", "tables", "title"})
+SYSTEM_KEYS = frozenset(
+    {"kind", "location", "options", "marking", "max_connections", "pool", "tables", "ignore_tables", "title"}
+)
 TABLE_KEYS = frozenset(
     {"key", "identity", "surrogate", "primary", "columns", "more_columns", "ignore", "role"}
     | {"files", "sample_by", "changed_by", "options", "title"}
@@ -69,7 +71,15 @@ def _build_system(name: str, node: Node, problems: Problems) -> SourceSystem:
         max_connections=_read_count(node.get("max_connections"), DEFAULT_CONNECTIONS, problems),
         pool=read_text(node.get("pool"), f"legacy_{name}"),
         tables=tuple(_build_table(t, n, problems) for t, n in (tables.children() if tables else {}).items()),
+        ignored_tables=_read_ignored_tables(node.get("ignore_tables"), problems),
     )
+
+
+def _read_ignored_tables(node: Node | None, problems: Problems) -> Mapping[str, str]:
+    for table, reason in (node.children() if node else {}).items():
+        if not isinstance(reason.value, str) or not reason.value.strip():
+            problems.add(reason.origin, f"ignored table {table} without a reason", "why it is left behind")
+    return MappingProxyType({t: read_text(r) for t, r in (node.children() if node else {}).items()})
 
 
 def _read_kind(name: str, node: Node, problems: Problems) -> SourceKind:

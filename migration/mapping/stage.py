@@ -76,7 +76,7 @@ def _write_layers(context: RunContext, pack: Pack, key: str) -> dict[str, int]:
             for e in schema.mapped_entities()
         }
         outputs.write_dispositions(connection, context, pack, decided, mapped)
-        counts = outputs.check_balance(connection, pack, decided, rows, mapped.path("disposition"))
+        counts = outputs.check_balance(connection, pack, rows, mapped.path("disposition"))
         counts["rejects"] = outputs.write_rejects(connection, context, pack, decided, rejected)
         counts["issues"] = outputs.write_issues(connection, context, pack, decided, rejected)
         counts["unresolved_codes"] = outputs.write_code_uses(connection, context, pack, schema, decided, rejected)
@@ -116,7 +116,7 @@ def decide_all(
         if paths:
             quarantine_clashes(connection, entity, paths)
         record_fates(connection, entity, paths)
-    _check_caps(connection, pack, decided)
+    _check_caps(connection, decided)
     return decided
 
 
@@ -142,7 +142,7 @@ def _view_quarantined_lines(connection: duckdb.DuckDBPyConnection, pack: Pack, r
     )
 
 
-def _check_caps(connection: duckdb.DuckDBPyConnection, pack: Pack, decided: list[Decided]) -> None:
+def _check_caps(connection: duckdb.DuckDBPyConnection, decided: list[Decided]) -> None:
     for item in decided:
         for rule in (r for r in item.record.weed if r.confirmed_by):
             rule_id = f"{item.record.entity}.{rule.name}"
