@@ -19,6 +19,7 @@ from migration.mapping.compile import crosswalk_relation
 from migration.mapping.expressions import Lookup
 from migration.mapping.literals import literal, name
 from migration.mapping.model import Pack, Record
+from migration.mapping.prepare import insert_rows
 from migration.mapping.record_sql import find_lookup
 from migration.records import Disposition, RunContext
 from migration.schema.arrow import duckdb_type
@@ -197,8 +198,7 @@ def write_code_uses(
         for crosswalk in pack.crosswalks.values()
         for d in crosswalk.decisions.values()
     ]
-    if decisions:
-        connection.executemany("INSERT INTO code_decisions VALUES (?, ?, ?, ?)", decisions)
+    insert_rows(connection, "code_decisions", decisions)
     query = """
         SELECT u.crosswalk, u.list_name, u.legacy_value, u.national_code,
                CASE WHEN d.status IS NOT NULL THEN d.status WHEN u.national_code IS NOT NULL THEN 'NATIONAL'
@@ -215,10 +215,13 @@ def write_code_uses(
 def _uses_select(item: Decided, field: str, lookup: Lookup, codes: str) -> str:
     legacy = name(f"_code {field}")
     relation = name(crosswalk_relation(lookup.crosswalk, codes, is_identity=lookup.identity))
+    used = (
+        f"SELECT {legacy}, count(*) AS uses FROM read_parquet({literal(item.path)}) "
+        f"WHERE {legacy} IS NOT NULL AND _outcome IN ('LOADED', 'QUARANTINED') GROUP BY 1"
+    )
     return (
         f"SELECT {literal(lookup.crosswalk)}, {literal(codes)}, u.{legacy}, x.national_code, u.uses "
-        f"FROM (SELECT {legacy}, count(*) AS uses FROM read_parquet({literal(item.path)}) "
-        f"WHERE {legacy} IS NOT NULL AND _outcome IN ('LOADED', 'QUARANTINED') GROUP BY 1) AS u LEFT JOIN {relation} AS x ON x.legacy_value = u.{legacy}"
+        f"FROM ({used}) AS u LEFT JOIN {relation} AS x ON x.legacy_value = u.{legacy}"
     )
 
 

@@ -5,6 +5,7 @@ one row to a key. Refuses: a raw table whose columns are not those of the pack, 
 has several rows to a code where the pack does not say which.
 """
 
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
@@ -119,8 +120,14 @@ def make_crosswalks(connection: duckdb.DuckDBPyConnection, pack: Pack, schema: N
             f"CREATE TEMP TABLE {table} (legacy_value VARCHAR, national_code VARCHAR, valid_from DATE, valid_to DATE, "
             "successor_code VARCHAR)"
         )
-        if rows:
-            connection.executemany(f"INSERT INTO {table} VALUES (?, ?, ?, ?, ?)", rows)
+        insert_rows(connection, table, rows)
+
+
+def insert_rows(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[tuple[object, ...]]) -> None:
+    """Insert rows of text and days in one statement; many small ones are slow."""
+    if rows:
+        values = ", ".join(f"({', '.join('NULL' if v is None else literal(v) for v in row)})" for row in rows)
+        connection.execute(f"INSERT INTO {table} VALUES {values}")
 
 
 def _pairs(pack: Pack, schema: NationalSchema) -> set[tuple[str, str, bool]]:
