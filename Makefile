@@ -29,8 +29,7 @@ help: ## This list
 demo: $(SET_UP) ## Build a synthetic estate, rehearse a division through Airflow, show what came out
 	@$(BIN)/migrate estate build --scale small
 	@$(BIN)/migrate gazetteer build
-	@$(BIN)/migrate airflow rehearse $(DIVISION)
-	@$(BIN)/migrate show $(DIVISION)
+	@status=0; $(BIN)/migrate airflow rehearse $(DIVISION) || status=$$?; $(BIN)/migrate show $(DIVISION); exit $$status
 
 test: $(SET_UP) ## All tests but the wide ones
 	@$(PYTEST) -m "not wide"

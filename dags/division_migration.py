@@ -66,7 +66,6 @@ def build_dag(division: str, pack: Pack) -> DAG:
         doc_md=document,
         schedule=None,
         max_active_runs=1,
-        on_failure_callback=note_failure,
         params=PARAMS,
         default_args=DEFAULT_ARGS,
         tags={"division", f"family {pack.family}"},
@@ -74,7 +73,8 @@ def build_dag(division: str, pack: Pack) -> DAG:
         start = begin.override(doc_md=TASK_DOCUMENTS["begin"])(division)
         stages = [extract_group(pack), *(stage_group(s, division) for s in Stage if s is not Stage.EXTRACT)]
         decides = is_cutover.override(doc_md=TASK_DOCUMENTS["is_cutover"])(division)
-        chain(start, *stages, decides, Label("cutover"), cutover_group(division))
+        failed = note_failure.override(doc_md=TASK_DOCUMENTS["note_failure"])(division)
+        chain(start, *stages, decides, Label("cutover"), cutover_group(division), Label("on failure"), failed)
     return dag
 
 

@@ -275,18 +275,29 @@ def publish(run: RunKey) -> dict[str, object]:
 
 
 def note_failure(run: RunKey) -> None:
-    """Put a run that ended in an error on record as failed; one that a verdict or a signer ended keeps its outcome."""
+    """Put a run that a task's error ended on record as failed, and fail: called only where a task has failed.
+
+    A run that a red gate or a refusal ended keeps that outcome.
+
+    Raises:
+        CutoverError: always: whatever ran after a failure must not make it look like success.
+    """
     import sqlalchemy as sa
 
     from migration.load.run_record import set_outcome
     from migration.runner import national_engine
     from migration.schema.sql import table_of
 
+    context = open_run(run)
     table = table_of("migration_run")
-    query = sa.select(table.c.outcome).where(table.c.run_id == run["run_id"], table.c.division_code == run["division"])
-    with national_engine(open_run(run)) as engine, engine.begin() as connection:
+    query = sa.select(table.c.outcome).where(
+        table.c.run_id == context.run_id, table.c.division_code == context.division
+    )
+    with national_engine(context) as engine, engine.begin() as connection:
         if connection.scalar(query.with_for_update()) == "RUNNING":
-            set_outcome(connection, run["division"], run["run_id"], "FAILED")
+            set_outcome(connection, context.division, context.run_id, "FAILED")
+    fix = "Read the failed task's error, repair, and clear that task: finished stages are not run again."
+    raise CutoverError(f"run {context.division}/{context.run_id}", "a task that failed", "none", fix)
 
 
 def describe_bug(error: BaseException) -> str:

@@ -49,5 +49,6 @@ TASK_DOCUMENTS = {
     "data_owner": "Waits for the data owner's decision, under *Required Actions*. A refusal fails the run.",
     "rollout_lead": "Waits for the rollout lead's decision; the data owner cannot give it.",
     "publish": "Attaches the division to the national tables in one transaction, if the sign-off table permits it.",
+    "note_failure": "Runs only where a task before it failed: puts the run on record as failed, and fails.",
     "check_pack": "Reads the pack and fails with all its problems.",
 }

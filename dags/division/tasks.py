@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
-from airflow.sdk import Asset, task
+from airflow.sdk import Asset, TriggerRule, task
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from migration import orchestration
@@ -63,13 +63,6 @@ def find_key(division: str, dag_run: Any) -> RunKey:
     return {"division": division, "run_id": orchestration.name_run(dag_run.run_id, dag_run.run_after)}
 
 
-def note_failure(context: Any) -> None:
-    """Put the failure of a division's DAG run on record. Airflow calls this when the DAG run has failed."""
-    dag_run = context["dag_run"]
-    division = dag_run.dag_id.removeprefix("division_").upper()
-    guarded(orchestration.note_failure)(find_key(division, dag_run))
-
-
 @task
 @guarded
 def begin(division: str, dag_run: Any = None, params: Any = None) -> RunKey:
@@ -123,6 +116,13 @@ def publish(division: str, dag_run: Any = None, outlet_events: Any = None) -> di
     run = find_key(division, dag_run)
     outlet_events[output_asset(division, NATIONAL)].extra = run
     return orchestration.publish(run)
+
+
+@task(trigger_rule=TriggerRule.ONE_FAILED)
+@guarded
+def note_failure(division: str, dag_run: Any = None) -> None:
+    """Put a failure on record, and fail, so that the DAG run does."""
+    orchestration.note_failure(find_key(division, dag_run))
 
 
 @task

@@ -72,7 +72,8 @@ def test_a_cutover_of_a_sample_is_refused(packed):
 
 def test_a_run_that_broke_off_is_on_record_as_failed(packed):
     begin_run(KEY, request(), "engineer")
-    note_failure(KEY)
+    with pytest.raises(CutoverError, match="a task that failed"):
+        note_failure(KEY)
     assert [row[1] for row in recorded(packed)] == ["FAILED"]
 
 
@@ -80,7 +81,8 @@ def test_a_run_that_broke_off_is_on_record_as_failed(packed):
 def test_a_run_that_was_decided_keeps_its_outcome(packed, outcome):
     begin_run(KEY, request(), "engineer")
     set_outcome(packed, outcome)
-    note_failure(KEY)
+    with pytest.raises(CutoverError, match="a task that failed"):
+        note_failure(KEY)
     assert [row[1] for row in recorded(packed)] == [outcome]
 
 
