@@ -36,10 +36,11 @@ _ARROW_TYPES = {
 }
 
 Source: TypeAlias = Path | pa.Table
+BulkConnection: TypeAlias = dbapi.Connection
 
 
 @contextmanager
-def open_bulk(engine: sa.Engine) -> Iterator[dbapi.Connection]:
+def open_bulk(engine: sa.Engine) -> Iterator[BulkConnection]:
     """An ADBC connection to the engine's database, without autocommit; rolled back unless its user commits.
 
     Raises:
@@ -85,7 +86,7 @@ def copy_table(
 
 
 def ingest(
-    connection: dbapi.Connection, schema: str, table: str, source: Source, types: Mapping[str, pa.DataType]
+    connection: BulkConnection, schema: str, table: str, source: Source, types: Mapping[str, pa.DataType]
 ) -> int:
     """Append a source's rows to a table within the caller's ADBC transaction; returns the rows, checked."""
     expected = source.num_rows if isinstance(source, pa.Table) else pq.read_metadata(source).num_rows

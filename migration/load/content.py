@@ -17,8 +17,6 @@ from migration.load.partitions import NATIONAL, qualified
 from migration.schema.model import Entity, load_schema
 from migration.schema.sql import PARTITION_COLUMN
 
-MOMENT_COLUMNS = frozenset({"linked_at_utc"})
-"""Columns that say when, not what."""
 LIVE_ONLY = {"golden_nominal": "golden_status_code = 'LIVE'", "survivorship": "TRUE"}
 """Golden tables that readers see, and their rows that count."""
 
@@ -40,7 +38,7 @@ class Digest:
 
 def digest_columns(entity: Entity) -> tuple[str, ...]:
     """Columns of an entity that its content hash covers, sorted."""
-    return tuple(sorted(set(entity.field_names) - VOLATILE_COLUMNS - MOMENT_COLUMNS))
+    return tuple(sorted(set(entity.field_names) - VOLATILE_COLUMNS))
 
 
 def digest_sql(columns: Iterable[str]) -> str:

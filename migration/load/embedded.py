@@ -32,6 +32,7 @@ PORT = 5432
 LONGEST_SOCKET_PATH = 100
 START_SECONDS = 120.0
 STOP_SECONDS = 60.0
+LEFTOVER_SECONDS = 30.0
 SERVER_OPTIONS = {
     "listen_addresses": "",
     "max_connections": "100",
@@ -111,11 +112,12 @@ def stop_server(home: Path) -> bool:
         if process is None:
             return False
         process.send_signal(signal.SIGINT)
-        try:
-            process.wait(STOP_SECONDS)
-        except psutil.TimeoutExpired as error:
-            fix = f"See {folder / 'server.log'}, end the process and start again: nothing committed is lost."
-            raise SourceError("embedded PostgreSQL", "a server that does not stop", "an end in time", fix) from error
+        deadline = time.monotonic() + STOP_SECONDS
+        while _is_alive(process):
+            if time.monotonic() > deadline:
+                fix = f"See {folder / 'server.log'}, end the process and start again: nothing committed is lost."
+                raise SourceError("embedded PostgreSQL", "a server that does not stop", "an end in time", fix)
+            time.sleep(0.02)
         return True
 
 
@@ -179,10 +181,18 @@ def _postmaster(data: Path) -> psutil.Process | None:
     try:
         pid = int((data / "postmaster.pid").read_text(encoding="utf-8").splitlines()[0])
         process = psutil.Process(pid)
-        is_ours = process.status() != psutil.STATUS_ZOMBIE and _works_in(process, data)
+        is_ours = _is_alive(process) and _works_in(process, data)
     except (OSError, ValueError, IndexError, psutil.Error):
         return None
     return process if is_ours else None
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    """Whether a process still runs; one that ended and whose parent has not asked for it counts as gone."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
 
 
 def _works_in(process: psutil.Process, data: Path) -> bool:
@@ -223,9 +233,13 @@ def _end_leftovers(data: Path) -> None:
     The children of a killed postmaster end by themselves unless busy; after a grace period they are ended here, and
     only they: processes named `postgres` whose working folder is exactly this data folder.
     """
-    deadline = time.monotonic() + 10.0
+    started = time.monotonic()
     while children := [p for p in psutil.process_iter() if _works_in(p, data)]:
-        if time.monotonic() > deadline:
+        waited = time.monotonic() - started
+        if waited > LEFTOVER_SECONDS:
+            fix = "End them and start again."
+            raise SourceError("embedded PostgreSQL", f"{len(children)} processes that do not end", "none", fix)
+        if waited > LEFTOVER_SECONDS / 3:
             for child in children:
                 child.kill()
         time.sleep(0.05)

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from migration.errors import SourceError
 from migration.fingerprint import quote
-from migration.load.bulk import column_types, ingest, open_bulk
+from migration.load.bulk import BulkConnection, column_types, ingest, open_bulk
 from migration.load.golden import LinkTables, staged_link_tables
 from migration.load.partitions import NATIONAL, STAGING, qualified
 from migration.load.stage import staged_entities
@@ -38,9 +38,10 @@ def load_relinked(engine: sa.Engine, runs: Sequence[PublishedRun], relink: Relin
     try:
         if runs:
             relink(runs, folder)
-        for entity in staged_entities():
-            if entity.name in LINK_ENTITIES:
-                _load(engine, entity, folder / f"{entity.name}.parquet", is_expected=bool(runs))
+        with open_bulk(engine) as bulk:
+            for entity in staged_entities():
+                if entity.name in LINK_ENTITIES:
+                    _load(engine, bulk, entity, folder / f"{entity.name}.parquet", is_expected=bool(runs))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return staged_link_tables(SUFFIX)
@@ -52,7 +53,7 @@ def drop_relinked(connection: sa.Connection) -> None:
         connection.execute(sa.text(f"DROP TABLE IF EXISTS {qualified(STAGING, f'{name}_{SUFFIX}')}"))
 
 
-def _load(engine: sa.Engine, entity: Entity, path: Path, *, is_expected: bool) -> None:
+def _load(engine: sa.Engine, bulk: BulkConnection, entity: Entity, path: Path, *, is_expected: bool) -> None:
     if is_expected and not path.exists():
         fix = "Report this: the linkage must write all its files."
         raise SourceError("linkage of the remaining divisions", f"no file {path.name}", "all link tables", fix)
@@ -60,11 +61,10 @@ def _load(engine: sa.Engine, entity: Entity, path: Path, *, is_expected: bool) -
     table = f"{entity.name}_{SUFFIX}"
     columns = ", ".join(quote(name) for name in entity.field_names)
     types = column_types(engine, NATIONAL, parent)
-    with open_bulk(engine) as bulk:
-        with bulk.cursor() as cursor:
-            source = qualified(NATIONAL, parent)
-            cursor.execute(f"DROP TABLE IF EXISTS {qualified(STAGING, table)}")
-            cursor.execute(f"CREATE TABLE {qualified(STAGING, table)} AS SELECT {columns} FROM {source} WITH NO DATA")
-        if is_expected:
-            ingest(bulk, STAGING, table, path, types)
-        bulk.commit()
+    with bulk.cursor() as cursor:
+        source = qualified(NATIONAL, parent)
+        cursor.execute(f"DROP TABLE IF EXISTS {qualified(STAGING, table)}")
+        cursor.execute(f"CREATE TABLE {qualified(STAGING, table)} AS SELECT {columns} FROM {source} WITH NO DATA")
+    if is_expected:
+        ingest(bulk, STAGING, table, path, types)
+    bulk.commit()

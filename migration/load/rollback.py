@@ -23,6 +23,7 @@ from migration.load.processing_log import append_entry
 from migration.load.publications import ROLLBACK, Publication, next_publication_id, read_published, read_stacks
 from migration.load.publish import check_person, lock_publishing, name_published, record_publication
 from migration.load.relinking import Relink, drop_relinked, load_relinked
+from migration.load.relinking_national import national_relink
 from migration.load.run_record import set_outcome
 from migration.records import PublishedRun
 from migration.schema.model import load_schema
@@ -68,7 +69,7 @@ def roll_back_division(
     """
     check_person(person)
     _check_reason(division, reason)
-    linker = relink if relink is not None else _default_relink(settings, engine)
+    linker = relink if relink is not None else national_relink(settings, engine)
     with guard(engine, f"rollback of division {division}"), engine.begin() as connection:
         lock_publishing(connection)
         stack = _require_published(connection, division)
@@ -93,10 +94,6 @@ def _check_reason(division: str, reason: str) -> None:
         found = f"a reason of {len(reason.strip())} characters"
         fix = "Say why with --reason; name no person."
         raise ConfigError(f"rollback of division {division}", found, f"{MIN_REASON} to 400 characters", fix)
-
-
-def _default_relink(settings: Settings, engine: sa.Engine) -> Relink:
-    raise ConfigError("rollback", "no linkage", "dedupe", f"{settings.home} {engine.url.database}")
 
 
 def _require_published(connection: sa.Connection, division: str) -> list[Publication]:

@@ -20,7 +20,7 @@ from migration.duck import open_session, read_parquet_sql
 from migration.errors import ReconciliationError, SourceError
 from migration.fingerprint import quote
 from migration.layers import ENTITY_LAYERS, TableManifest, find_manifest, layer_folder, read_manifest
-from migration.load.bulk import column_types, ingest, open_bulk
+from migration.load.bulk import BulkConnection, column_types, ingest, open_bulk
 from migration.load.failures import guard
 from migration.load.partitions import STAGING, add_constraints, add_indexes, partition_name, qualified, table_exists
 from migration.load.run_record import record_manifests, record_run
@@ -79,8 +79,10 @@ def load_staging(context: RunContext, engine: sa.Engine) -> StageResult:
     with guard(engine, f"staging of division {context.division}"), engine.begin() as connection:
         _lock(connection, context.division)
         stale = [f for f in files if not _is_staged(connection, context, f)]
-        for file in stale:
-            _load_new(engine, context.division, file)
+        if stale:
+            with open_bulk(engine) as bulk:
+                for file in stale:
+                    _load_new(engine, bulk, context.division, file)
         broken = {f.entity.name: _swap_in(connection, context, f) for f in stale}
         record_run(connection, context, find_pack_version(context, files))
         record_manifests(connection, context)
@@ -139,20 +141,19 @@ def _is_staged(connection: sa.Connection, context: RunContext, file: StagedFile)
     return is_same and table_exists(connection, STAGING, partition_name(file.entity.name, context.division))
 
 
-def _load_new(engine: sa.Engine, division: str, file: StagedFile) -> None:
+def _load_new(engine: sa.Engine, bulk: BulkConnection, division: str, file: StagedFile) -> None:
     """Load a file into a new table beside the one in use, in a transaction of its own (which spares it the log)."""
     table = partition_name(file.entity.name, division) + NEW
     columns = ", ".join(quote(name) for name in file.entity.field_names)
     parent = "nominal_link" if file.entity.name == "national_link" else file.entity.name
     types = column_types(engine, database_schema(file.entity), parent)
-    with open_bulk(engine) as bulk:
-        with bulk.cursor() as cursor:
-            cursor.execute(f"DROP TABLE IF EXISTS {qualified(STAGING, table)}")
-            source = qualified(database_schema(file.entity), parent)
-            cursor.execute(f"CREATE TABLE {qualified(STAGING, table)} AS SELECT {columns} FROM {source} WITH NO DATA")
-        if file.path is not None:
-            ingest(bulk, STAGING, table, file.path, types)
-        bulk.commit()
+    with bulk.cursor() as cursor:
+        cursor.execute(f"DROP TABLE IF EXISTS {qualified(STAGING, table)}")
+        source = qualified(database_schema(file.entity), parent)
+        cursor.execute(f"CREATE TABLE {qualified(STAGING, table)} AS SELECT {columns} FROM {source} WITH NO DATA")
+    if file.path is not None:
+        ingest(bulk, STAGING, table, file.path, types)
+    bulk.commit()
 
 
 def _swap_in(connection: sa.Connection, context: RunContext, file: StagedFile) -> list[str]:

@@ -95,15 +95,20 @@ def table_of(entity: str) -> sa.Table:
     return national_metadata().tables[f"{database_schema(definition)}.{entity}"]
 
 
-def schema_fingerprint(metadata: sa.MetaData) -> str:
-    """SHA-256 (hex) of the statements that create the tables, their keys, checks and indexes; titles do not count."""
+def create_statements(metadata: sa.MetaData) -> list[str]:
+    """Statements that create the tables with their keys, checks and indexes, in an order that does not vary."""
     dialect: sa.Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
     statements: list[str] = []
     for table in metadata.sorted_tables:
         statements.append(str(CreateTable(table).compile(dialect=dialect)))
         indexes = sorted(table.indexes, key=lambda index: str(index.name))
         statements.extend(str(CreateIndex(index).compile(dialect=dialect)) for index in indexes)
-    return combine_hashes(statements)
+    return statements
+
+
+def schema_fingerprint(metadata: sa.MetaData) -> str:
+    """SHA-256 (hex) of the statements that create the tables; titles do not count."""
+    return combine_hashes(create_statements(metadata))
 
 
 def _add_table(metadata: sa.MetaData, entity: Entity) -> None:

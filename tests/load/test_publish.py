@@ -1,11 +1,15 @@
 """Publishing and rolling back on a real PostgreSQL."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 import sqlalchemy as sa
 from invented_lake import LEAD, Lake, bring_to_gate, letters, publish, roll_back, sign, touch_linked_facts
 
 from migration.errors import ConfigError, CutoverError
 from migration.load.content import national_content_hash
+from migration.load.permission import require_permission
 from migration.load.processing_log import verify_chain
 from migration.load.publications import published_runs
 from migration.load.publish import publish_run
@@ -14,6 +18,17 @@ from migration.schema.model import load_schema
 
 FIRST, SECOND, THIRD = letters(3)
 RUN = "20260901T080000Z"
+TAMPERINGS = (
+    "UPDATE staging.{crime_report} SET officer_station = 'elsewhere'",
+    "DELETE FROM staging.{nominal_link}",
+    "UPDATE control.dq_result SET failing_rows = 1",
+    "UPDATE control.disposition SET outcome = 'WEEDED'",
+    "UPDATE control.gate SET verdict = 'AMBER'",
+    "DELETE FROM control.control_total",
+    "UPDATE control.migration_run SET pack_version = 'another'",
+    "INSERT INTO control.waiver VALUES ('w', '{division}', 'r', 'a reason', 'p', now(), '2099-01-01', 1)",
+)
+"""Changes after signing, each of which voids what was signed."""
 
 
 def count(engine: sa.Engine, table: str, where: str = "TRUE") -> int:
@@ -151,29 +166,31 @@ def test_publish_when_gate_was_not_evaluated_is_refused(lake: Lake, engine: sa.E
         publish_run(context, engine, LEAD)
 
 
-@pytest.mark.parametrize(
-    "tampering",
-    [
-        "UPDATE staging.{crime_report} SET officer_station = 'elsewhere'",
-        "DELETE FROM staging.{nominal_link}",
-        "UPDATE control.dq_result SET failing_rows = 1",
-        "UPDATE control.disposition SET outcome = 'WEEDED'",
-        "UPDATE control.gate SET verdict = 'AMBER'",
-        "DELETE FROM control.control_total",
-        "UPDATE control.migration_run SET pack_version = 'another'",
-        "INSERT INTO control.waiver VALUES ('w', '{division}', 'r', 'a reason', 'p', now(), '2099-01-01', 1)",
-    ],
-)
-def test_publish_when_evidence_changed_after_signing_is_refused(lake: Lake, engine: sa.Engine, tampering: str) -> None:
+def test_publish_when_evidence_changed_after_signing_is_refused(lake: Lake, engine: sa.Engine) -> None:
     context = lake.make_run(FIRST, ["ann", "bob"])
     bring_to_gate(context, engine)
     sign(context, engine)
     names = {e.name: f"{e.name}_{FIRST.lower()}" for e in load_schema().partitioned_entities()}
-    with engine.begin() as connection:
-        assert connection.execute(sa.text(tampering.format(division=FIRST, **names))).rowcount >= 1
+    for tampering in TAMPERINGS:
+        with engine.connect() as connection, connection.begin() as transaction:
+            assert connection.execute(sa.text(tampering.format(division=FIRST, **names))).rowcount >= 1
+            with pytest.raises(CutoverError, match="the evidence changed"):
+                require_permission(connection, context)
+            transaction.rollback()
+    assert publish_run(context, engine, LEAD).rows > 0
+
+
+def test_publish_when_gate_criteria_changed_after_signing_is_refused(
+    lake: Lake, engine: sa.Engine, tmp_path: Path
+) -> None:
+    context = lake.make_run(FIRST, ["ann"])
+    bring_to_gate(context, engine)
+    sign(context, engine)
+    text = (context.settings.expectations / "gates.yml").read_text(encoding="utf-8")
+    (tmp_path / "gates.yml").write_text(text.replace("rows: 250", "rows: 251"), encoding="utf-8")
+    changed = replace(context, settings=context.settings.model_copy(update={"expectations": tmp_path}))
     with pytest.raises(CutoverError, match="the evidence changed"):
-        publish_run(context, engine, LEAD)
-    assert published_runs(engine) == []
+        publish_run(changed, engine, LEAD)
 
 
 def test_publish_when_national_set_changed_since_linking_is_refused(lake: Lake, engine: sa.Engine) -> None:
@@ -213,14 +230,23 @@ def test_rollback_of_a_division_that_is_not_national_is_refused(lake: Lake, engi
         roll_back(lake, engine, FIRST)
 
 
-@pytest.mark.parametrize("table", ["sign_off", "publication", "processing_log", "golden_history"])
-@pytest.mark.parametrize("action", ["DELETE FROM control.{}", "TRUNCATE control.{}", "UPDATE control.{} SET {}"])
-def test_append_only_table_when_changed_refuses(lake: Lake, engine: sa.Engine, table: str, action: str) -> None:
+def test_append_only_tables_when_changed_refuse(lake: Lake, engine: sa.Engine) -> None:
     publish(lake.make_run(FIRST, ["ann"]), engine)
-    changes = {"golden_history": "golden_id = 'GN'", "sign_off": "person = 'x'", "publication": "done_by = 'x'"}
-    statement = action.format(table, changes.get(table, "done_by = 'x'"))
-    with pytest.raises(sa.exc.DBAPIError, match="append-only"), engine.begin() as connection:
-        connection.execute(sa.text(statement))
+    changes = {
+        "sign_off": "person = 'x'",
+        "publication": "done_by = 'x'",
+        "processing_log": "done_by = 'x'",
+        "golden_history": "golden_id = 'GN'",
+    }
+    for table, change in changes.items():
+        assert count(engine, f"control.{table}") >= 1
+        for statement in (
+            f"DELETE FROM control.{table}",
+            f"TRUNCATE control.{table}",
+            f"UPDATE control.{table} SET {change}",
+        ):
+            with pytest.raises(sa.exc.DBAPIError, match="append-only"), engine.begin() as connection:
+                connection.execute(sa.text(statement))
 
 
 def test_processing_log_when_a_row_is_forged_is_found(lake: Lake, engine: sa.Engine) -> None:
