@@ -79,9 +79,11 @@ def _dedupe(context: RunContext) -> StageResult:
 
 
 def _stage(context: RunContext) -> StageResult:
+    from migration.load.gazetteer_reference import load_gazetteer_reference
     from migration.load.stage import load_staging
 
     with national_engine(context) as engine:
+        load_gazetteer_reference(context.settings, engine, context.settings.gazetteer_release)
         return load_staging(context, engine)
 
 

@@ -1,8 +1,9 @@
 """A compiled gazetteer release as reference data: its beats and entries beside the records that were located with it.
 
-Enters: a compiled release. Leaves: `reference.beat` and `reference.gazetteer_entry` of that release, replaced together, and
-what they were loaded from in `control.manifest` (layer `gazetteer`). Must hold: a release whose tables' hashes are recorded is
-not loaded again; two processes never load at once. Refuses: nothing of its own; the release is checked where it is compiled.
+Enters: a compiled release. Leaves: `reference.beat` and `reference.gazetteer_entry` of that release, replaced together,
+and what they were loaded from in `control.manifest` (layer `gazetteer`). Must hold: a release whose tables' hashes are
+recorded is not loaded again; two processes never load at once. Refuses: nothing of its own; the release is checked
+where it is compiled.
 """
 
 from pathlib import Path
@@ -55,12 +56,19 @@ def _load_table(settings: Settings, engine: sa.Engine, release: str, table: str,
 
 
 def _write_entity(settings: Settings, release: str, table: str, entity: Entity, path: Path) -> None:
+    """The release's rows as the entity's columns; one row is kept of a doubled key (a finding of its check)."""
     columns = ", ".join(
         f.name if f.name != RELEASE_COLUMN else f"{sql_text(release)} AS {f.name}" for f in entity.fields
     )
     source = read_parquet_sql(table_path(settings, release, table))
+    keys = ", ".join(entity.key)
+    order = ", ".join(entity.field_names)
+    query = f"""
+        SELECT {columns} FROM {source}
+        QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY {order}) = 1
+    """
     with open_session(settings) as connection:
-        copy_to_parquet(connection, f"SELECT {columns} FROM {source}", path, {})
+        copy_to_parquet(connection, query, path, {})
 
 
 def _loaded_hashes(connection: sa.Connection, release: str) -> dict[str, str]:
