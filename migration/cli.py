@@ -13,7 +13,21 @@ from rich.console import Console
 
 from migration.errors import MigrationError
 
-COMMANDS = ("run", "show", "status", "explain", "estate", "airflow")
+COMMANDS = (
+    "run",
+    "show",
+    "status",
+    "explain",
+    "gate",
+    "sign_off",
+    "publish",
+    "rollback",
+    "estate",
+    "gazetteer",
+    "schema",
+    "db",
+    "airflow",
+)
 """Modules of `migration.commands`, in the order the help lists them; each has `register(app)`."""
 
 app = typer.Typer(

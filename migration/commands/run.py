@@ -1,6 +1,7 @@
 """Run a division's stages in order, showing progress and a timing table."""
 
 import getpass
+import pkgutil
 from collections.abc import Callable
 from typing import Annotated
 
@@ -9,6 +10,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from migration import commands
 from migration.records import Phase, RunContext, Stage, StageResult, StageStatus
 from migration.runner import run_stage
 from migration.runs import read_run, start_run
@@ -16,9 +18,10 @@ from migration.settings import get_settings
 
 
 def register(app: typer.Typer) -> None:
-    """Add `migrate run` and a verb for each stage."""
+    """Add `migrate run` and a verb for each stage that has no module of its own."""
     app.command("run")(run)
-    for stage in Stage:
+    own = {module.name for module in pkgutil.iter_modules(commands.__path__)}
+    for stage in (s for s in Stage if s.value not in own):
         app.command(stage.value, help=f"Run the stage {stage.value} of a division's latest run (or of --run-id).")(
             _stage_command(stage)
         )
