@@ -61,8 +61,7 @@ def _match_chunk(queries: list[Query]) -> list[Match]:
 
 
 def drop_default_points(queries: Sequence[Query]) -> list[Query]:
-    """Queries whose point is shared by `DEFAULT_TEXTS` different texts lose it: a station or centroid, not the
-    place."""
+    """Queries, with a point that `DEFAULT_TEXTS` different texts share marked as a default: no place of theirs."""
     texts: dict[tuple[float, float], set[str]] = defaultdict(set)
     for q in queries:
         if q.easting is not None and q.northing is not None:

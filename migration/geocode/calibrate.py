@@ -125,7 +125,7 @@ def _label(row: dict[str, str]) -> Label:
     )
 
 
-def is_right(gazetteer: Gazetteer, label: Label, match: Match) -> bool:
+def is_right(label: Label, match: Match) -> bool:
     """Whether a match is true at the level it states."""
     if match.level is MatchLevel.UPRN:
         return match.uprn == label.uprn
@@ -152,7 +152,7 @@ def calibrate(gazetteer: Gazetteer, labels: Sequence[Label], processes: int) -> 
             pattern = pattern_of(match)
             if pattern and pattern.split("|", 1)[0] == match.level.value:
                 seen[pattern] += 1
-                right[pattern] += is_right(gazetteer, label, match)
+                right[pattern] += is_right(label, match)
     return [(pattern, count, right[pattern]) for pattern, count in sorted(seen.items())]
 
 
@@ -193,7 +193,7 @@ def evaluate(matcher: Matcher, labels: Sequence[Label], processes: int) -> tuple
         if match.level is not MatchLevel.NONE:
             cell = bands.setdefault(band(match.confidence), [0, 0])
             cell[0] += 1
-            cell[1] += is_right(matcher.gazetteer, label, match)
+            cell[1] += is_right(label, match)
     result.bands = {k: (v[0], v[1]) for k, v in sorted(bands.items(), reverse=True)}
     return result, matches
 

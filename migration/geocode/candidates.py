@@ -91,8 +91,7 @@ def _named(block: Block, name: str) -> list[Premises]:
 
 
 def same_name(one: str, other: str) -> bool:
-    """Whether two names of buildings are spellings of one; a numeral or a short word in which they differ tells them
-    apart."""
+    """Whether two names of buildings are spellings of one; a numeral or single letter tells them apart."""
     if one == other:
         return True
     if not one or not other or fuzz.ratio(one, other) < NAME_SIMILARITY:

@@ -29,23 +29,26 @@ class LegacyPoint:
 
 
 def check_coordinates(easting: float | None, northing: float | None, is_default: bool = False) -> LegacyPoint | None:
-    """Legacy coordinates with precision and problem: DEFAULT, ZERO, HALF, SWAPPED, TRUNCATED, OUTSIDE; None for
-    none."""
+    """Legacy coordinates with precision, and what is wrong with them; None where there are none."""
     if easting is None and northing is None:
         return None
+    e, n = int(easting or 0), int(northing or 0)
     if easting is None or northing is None:
-        return LegacyPoint(int(easting or 0), int(northing or 0), 0, "HALF")
-    e, n = int(easting), int(northing)
+        return LegacyPoint(e, n, 0, "HALF")
+    problem = "DEFAULT" if is_default else _find_problem(e, n)
+    return LegacyPoint(e, n, 0 if problem else _roundness(e, n), problem)
+
+
+def _find_problem(e: int, n: int) -> str:
+    """What is wrong with a pair of coordinates: ZERO, SWAPPED, TRUNCATED, OUTSIDE, or `` for nothing."""
     if e == 0 or n == 0:
-        return LegacyPoint(e, n, 0, "ZERO")
-    if is_default:
-        return LegacyPoint(e, n, 0, "DEFAULT")
+        return "ZERO"
     if _within(e, n):
-        return LegacyPoint(e, n, _roundness(e, n))
+        return ""
     if _within(n, e):
-        return LegacyPoint(e, n, 0, "SWAPPED")
+        return "SWAPPED"
     truncated = any(_within(e * a, n * b) for a in (1, 10, 100, 1000) for b in (1, 10, 100, 1000))
-    return LegacyPoint(e, n, 0, "TRUNCATED" if truncated and min(e, n) > 0 else "OUTSIDE")
+    return "TRUNCATED" if truncated and min(e, n) > 0 else "OUTSIDE"
 
 
 def _within(easting: int, northing: int) -> bool:
@@ -89,8 +92,7 @@ def read_grid_reference(text: str) -> LegacyPoint | None:
 
 
 def read_short_reference(text: str, near: tuple[int, int]) -> LegacyPoint | None:
-    """A six-figure reference without letters (`256 665`, hundreds of metres), in the 100 km squares nearest to
-    `near`."""
+    """A six-figure reference without letters (`256 665`), in the 100 km square nearest to `near`."""
     match = _SHORT.fullmatch(text)
     if match is None or len(match[1]) != len(match[2]):
         return None

@@ -7,7 +7,7 @@ mean the same in every building; what is equal in one building only is learnt pe
 |---|---|---|
 | `3`, `3A`, `A` | flat with that number or letter | `Flat 3`, `Apt 3A`, `Flat A` |
 | `2/1` | floor 2, first door | `2/1`, `2F1`, `2-1`, `second floor flat 1` |
-| `2:L` | floor 2, on the left (`L R M F B`: left, right, middle, front, back) | `2/L`, `2FL`, `2nd floor left`, `second left` |
+| `2:L` | floor 2, left (`L R M F B`: left, right, middle, front, back) | `2/L`, `2FL`, `2nd floor left` |
 | `F2`, `F0`, `FT`, `F-1` | the flat of that floor | `second floor flat`, `GF`, `top flat`, `basement` |
 | `:L` | on that side, floor not said | `Flat left` |
 | `MD`, `GDN` | main door, garden flat | |
@@ -20,6 +20,8 @@ from functools import lru_cache
 
 from migration.geocode.vocabulary import vocabulary
 
+UNNAMED = "?"
+"""Code of a flat that is said without saying which (`Flat, 34 High Street`); no entry has it."""
 _FLOOR_DOOR = re.compile(r"(\d{1,2}|G|B|T|P)F(\d{1,2})")
 _FLOOR_SIDE = re.compile(r"(\d{1,2}|G|B|T|P)F?([LRM])")
 _FLOOR_ONLY = re.compile(r"(\d{1,2}|G|B|T|P|LG|UG)F")
@@ -104,15 +106,10 @@ def read_sub_building(tokens: tuple[str, ...], start: int = 0) -> tuple[str, str
         return _read_floor(tokens, start)
     if first == "MAIN" and following == "DOOR":
         return "MD", "", 2 + _count_flat_word(tokens, start + 2)
-    if following in words.unit_classes and words.unit_classes[following] == "dwelling":
-        if first == "GDNS":
-            return "GDN", "dwelling", 2
-        if first in words.sides:
-            return f":{words.sides[first]}", "dwelling", 2
+    if words.unit_classes.get(following) == "dwelling" and (first == "GDNS" or first in words.sides):
+        return ("GDN" if first == "GDNS" else f":{words.sides[first]}"), "dwelling", 2
     code = code_token(first)
-    if code is not None:
-        return _read_code(tokens, start, code)
-    return None
+    return _read_code(tokens, start, code) if code is not None else None
 
 
 def _read_code(tokens: tuple[str, ...], start: int, code: str) -> tuple[str, str, int]:
@@ -135,19 +132,17 @@ def _count_flat_word(tokens: tuple[str, ...], position: int) -> int:
 def _read_after_unit(tokens: tuple[str, ...], start: int, unit: str) -> tuple[str, str, int] | None:
     words = vocabulary()
     position = start + 1
-    if position < len(tokens) and tokens[position] in ("NO", "NUMBER", ","):
+    if position < len(tokens) and tokens[position] in ("NO", "NUMBER"):
         position += 1
-    if position >= len(tokens):
-        return None
-    token = tokens[position]
-    if token in words.floors or (token == "MAIN" and tokens[position + 1 : position + 2] == ("DOOR",)):
+    word = tokens[position] if position < len(tokens) else ","
+    if word in words.floors or tokens[position : position + 2] == ("MAIN", "DOOR"):
         inner = read_sub_building(tokens, position)
         return (inner[0], unit, position - start + inner[2]) if inner else None
-    if token in words.sides and unit == "dwelling":
-        return f":{words.sides[token]}", unit, position - start + 1
-    code = identifier_code(token)
+    if word in words.sides and unit == "dwelling":
+        return f":{words.sides[word]}", unit, position - start + 1
+    code = identifier_code(word)
     if code is None:
-        return None
+        return (UNNAMED, unit, 1) if unit == "dwelling" else None
     following = tokens[position + 1] if position + 1 < len(tokens) else ""
     if code.isdigit() and following in words.sides and unit == "dwelling":
         return f"{code}:{words.sides[following]}", unit, position - start + 2

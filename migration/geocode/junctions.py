@@ -5,6 +5,7 @@ is no junction. Must hold: a junction is stated only where the gazetteer has exa
 do not meet are no junction.
 """
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from migration.geocode.classify import numbered_road
@@ -59,9 +60,8 @@ def match_junction(matcher: "Matcher", query: Query, tokens: tuple[str, ...], po
 
 
 def _joined_pair(tokens: tuple[str, ...], spans: list[Span]) -> tuple[Span, Span] | None:
-    """Two street windows with nothing but joining words between them, at least one of which joins, and no house
-    number."""
-    for first, second in zip(spans, spans[1:], strict=False):
+    """Two street windows with only joining words between them, and no house number before them."""
+    for first, second in pairwise(spans):
         between = tokens[first.end : second.start]
         joins = any(t in (SLASH, "AND", "AT", "WITH", "J/W") for t in between)
         if joins and all(t in _JOINERS for t in between):

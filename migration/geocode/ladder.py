@@ -272,7 +272,8 @@ class Ladder:
         level = MatchLevel.STREET if match.level in (MatchLevel.UPRN, MatchLevel.BUILDING) else match.level
         evidence = match.evidence
         if match.uprn is not None:
-            evidence = f'{{"anchor":{match.uprn},"cue_tokens":{classified.spoken}{"," if len(evidence) > 2 else ""}{evidence[1:]}'
+            separator = "," if len(evidence) > 2 else ""
+            evidence = f'{{"anchor":{match.uprn},"cue_tokens":{classified.spoken}{separator}{evidence[1:]}'
         if match.level is MatchLevel.NONE:
             rule = MatchRule.NO_MATCH
         return replace(

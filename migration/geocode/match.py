@@ -92,12 +92,8 @@ class Matcher:
         self, query: Query, classified: Classified, postcode: str, point: LegacyPoint | None
     ) -> Match:
         kind, tokens = classified.location_class, classified.tokens
-        if kind is LocationClass.UNUSABLE:
-            if postcode and not is_outside(postcode):
-                return self.ladder.fall(LocationClass.ADDRESS, Refusal.NO_TEXT, postcode, (), None, query.division)
-            return self.ladder.refuse(kind, Refusal.NO_TEXT)
-        if kind is LocationClass.NO_FIXED_ABODE:
-            return self.ladder.refuse(kind, Refusal.NOT_AN_ADDRESS)
+        if kind in (LocationClass.UNUSABLE, LocationClass.NO_FIXED_ABODE):
+            return self._match_wordless(query, kind, postcode)
         if kind is LocationClass.ROAD_MARKER:
             return match_road_marker(self, query, tokens, postcode)
         if kind is LocationClass.JUNCTION:
@@ -109,6 +105,12 @@ class Matcher:
             return self.ladder.relative(self.match_address(query, tokens, postcode), classified)
         junction = match_junction(self, query, tokens, postcode) if "/" in tokens or "AND" in tokens else None
         return junction or self.match_address(query, tokens, postcode)
+
+    def _match_wordless(self, query: Query, kind: LocationClass, postcode: str) -> Match:
+        """No words to match: nothing, or the postcode that came without an address."""
+        if kind is LocationClass.UNUSABLE and postcode and not is_outside(postcode):
+            return self.ladder.fall(LocationClass.ADDRESS, Refusal.NO_TEXT, postcode, (), None, query.division)
+        return self.ladder.refuse(kind, Refusal.NO_TEXT if kind is LocationClass.UNUSABLE else Refusal.NOT_AN_ADDRESS)
 
     def match_address(self, query: Query, tokens: tuple[str, ...], postcode: str) -> Match:
         """Match tokens as an address or named place."""
@@ -220,8 +222,7 @@ def _best(hypotheses: list[Hypothesis]) -> Hypothesis | None:
 
 
 def _has_support(resolution: Resolution) -> bool:
-    """A street that was not written as it is needs a postcode or place name that agrees, or the division and no
-    rival."""
+    """Whether the place supports a street not written as it is: postcode, place name, or division alone."""
     if resolution.pc in ("EXACT", "SECTOR") or resolution.place in ("LOCALITY", "TOWN"):
         return True
     return resolution.division == "SAME" and not resolution.rivals and resolution.pc in ("NONE", "DISTRICT")
@@ -229,21 +230,18 @@ def _has_support(resolution: Resolution) -> bool:
 
 def _why_not(top: Candidate, others: list[Candidate], margin: float | None) -> Refusal | None:
     """Why the best candidate is not the answer at UPRN level, before confidence is asked."""
-    if top.flat == "MISSING":
-        return Refusal.FLAT_MISSING
-    if top.flat == "UNKNOWN":
-        return Refusal.FLAT_UNKNOWN
     if top.level is not MatchLevel.UPRN:
-        return Refusal.FLAT_MISSING
-    for other in others:
-        if other.level is MatchLevel.UPRN and _is_other_reading(top, other):
-            return Refusal.TWO_READINGS
-    if margin is not None and margin < LEAST_MARGIN:
-        same = others[0].resolution.streets == top.resolution.streets
-        if others[0].level is not MatchLevel.UPRN and same:
-            return None
-        return Refusal.TIE if same and not top.resolution.rivals else Refusal.STREET_AMBIGUOUS
-    return None
+        return Refusal.FLAT_UNKNOWN if top.flat == "UNKNOWN" else Refusal.FLAT_MISSING
+    if top.resolution.place in ("NEAR", "CONFLICT", "MIXED") and top.pc not in ("UNIT", "STREET", "SECTOR"):
+        return Refusal.CONTRADICTION
+    if any(o.level is MatchLevel.UPRN and _is_other_reading(top, o) for o in others):
+        return Refusal.TWO_READINGS
+    if margin is None or margin >= LEAST_MARGIN:
+        return None
+    same = others[0].resolution.streets == top.resolution.streets
+    if others[0].level is not MatchLevel.UPRN and same:
+        return None
+    return Refusal.TIE if same and not top.resolution.rivals else Refusal.STREET_AMBIGUOUS
 
 
 def _is_other_reading(top: Candidate, other: Candidate) -> bool:

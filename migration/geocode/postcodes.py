@@ -69,7 +69,7 @@ def district(postcode: str) -> str:
     return postcode[:-4]
 
 
-@lru_cache(maxsize=10_000)
+@lru_cache(maxsize=400_000)
 def area(postcode: str) -> str:
     """`AB10 1AB` → `AB`."""
     match = _OUTWARD.match(postcode)

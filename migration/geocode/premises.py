@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from migration.geocode.flats import identifier_code, read_sub_building, slashed_code
+from migration.geocode.flats import floor_of, identifier_code, read_sub_building, slashed_code
 from migration.geocode.text import BREAK, SLASH
 from migration.geocode.vocabulary import vocabulary
 
@@ -155,7 +155,7 @@ def _flat(text: str) -> str:
     return identifier_code(text) or text
 
 
-def _read_nothing(base: Reading, marks: list[_Item]) -> list[Reading]:
+def _read_nothing(base: Reading, _: list[_Item]) -> list[Reading]:
     return [base]
 
 
@@ -176,8 +176,7 @@ def _read_letter(base: Reading, marks: list[_Item]) -> list[Reading]:
 
 
 def _read_flat(base: Reading, marks: list[_Item]) -> list[Reading]:
-    """A flat and no number: a named building, or a code whose digits hide the number (`2F1 @`), which is refused
-    later."""
+    """A flat and no number: of a named building, or a number missing."""
     return [replace(base, flat=marks[0].text, unit=marks[0].unit)]
 
 
@@ -262,7 +261,41 @@ def _read_pair_flat(base: Reading, marks: list[_Item]) -> list[Reading]:
     return [replace(base, number=int(match[1]), suffix=match[2], end=int(match[4]), flat=flat.text, unit=flat.unit)]
 
 
+def _read_two_flats(base: Reading, marks: list[_Item]) -> list[Reading]:
+    """`Flat 3, 1st floor, 61 @`: a flat and the floor it is on, which must agree; `Flat 3 Flat 4` is blocked."""
+    flats = [m for m in marks if m.kind == "F"]
+    numbers = [m for m in marks if m.kind == "N"]
+    merged = merge_flats(flats[0].text, flats[1].text)
+    if merged is None:
+        return [_block(base, marks)]
+    unit = flats[0].unit or flats[1].unit
+    plain = _number(base, numbers[0].text) if numbers else base
+    readings = [replace(plain, flat=merged, unit=unit)]
+    said = next((f.text for f in flats if not f.text.startswith("F")), "")
+    if said.isdigit():
+        readings.append(replace(plain, flat=said, unit=unit, rank=1, order="floor_beside_flat"))
+    return readings
+
+
+def merge_flats(one: str, other: str) -> str | None:
+    """One code for a flat and its floor (`1/2` and `F1` → `1/2`); None where they clash."""
+    if other.startswith("F") and not one.startswith("F"):
+        one, other = other, one
+    if not one.startswith("F") or len(one) < 2:
+        return None
+    floor = floor_of(other)
+    if floor is not None:
+        return other if floor == one[1:] else None
+    if other.startswith(":"):
+        return f"{one[1:]}{other}"
+    return f"{one[1:]}/{other}" if other.isdigit() else None
+
+
 _PATTERNS = {
+    "FF": _read_two_flats,
+    "FFN": _read_two_flats,
+    "NFF": _read_two_flats,
+    "FNF": _read_two_flats,
     "": _read_nothing,
     "N": _read_number,
     "L": _read_letter,

@@ -15,16 +15,18 @@ if TYPE_CHECKING:
     from migration.geocode.match import Hypothesis
 
 
+def _mark_spans(roles: list[str], hypothesis: "Hypothesis") -> None:
+    if hypothesis.span is not None:
+        roles[hypothesis.span.start : hypothesis.span.end] = "S" * (hypothesis.span.end - hypothesis.span.start)
+    for span in hypothesis.places:
+        roles[span.start : span.end] = "L" * (span.end - span.start)
+
+
 def role_string(tokens: tuple[str, ...], hypothesis: "Hypothesis | None", reading: Reading | None) -> str:
     """Roles of the tokens under a hypothesis."""
     roles = ["-" if t in (BREAK, SLASH) else "?" for t in tokens]
     if hypothesis is not None:
-        if hypothesis.span is not None:
-            for i in range(hypothesis.span.start, hypothesis.span.end):
-                roles[i] = "S"
-        for span in hypothesis.places:
-            for i in range(span.start, span.end):
-                roles[i] = "L"
+        _mark_spans(roles, hypothesis)
     names = frozenset(reading.name.split(" ")) if reading is not None and reading.name else frozenset()
     tail = frozenset(reading.tail.split(" ")) if reading is not None and reading.tail else frozenset()
     blocked = reading is None or reading.has_unused_number

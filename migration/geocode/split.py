@@ -101,7 +101,7 @@ def is_adjacent(tokens: tuple[str, ...], street: Span, places: list[Span]) -> bo
 
 
 def _is_name_word(token: str) -> bool:
-    if token in (BREAK, SLASH) or len(token) == 1 and token not in ("N", "S", "E", "W"):
+    if token in (BREAK, SLASH) or (len(token) == 1 and token not in ("N", "S", "E", "W")):
         return False
     if any(c.isdigit() for c in token):
         return False
@@ -116,7 +116,7 @@ def _is_name_word(token: str) -> bool:
 
 
 def candidate_phrases(tokens: tuple[str, ...], places: list[Span]) -> list[Span]:
-    """Runs of words that may be a misspelt street: up to a street type, and whole runs between breaks and numbers."""
+    """Runs of words that may be a misspelt street."""
     taken = {i for span in places for i in range(span.start, span.end)}
     types = vocabulary().street_types
     found: list[Span] = []

@@ -18,7 +18,7 @@ from migration.geocode.rules import StreetHow
 from migration.geocode.vocabulary import vocabulary
 
 PC_POINTS = {"EXACT": 10, "SECTOR": 4, "DISTRICT": 2, "NONE": 0, "OTHER": -4, "CONFLICT": -12}
-PLACE_POINTS = {"LOCALITY": 6, "TOWN": 4, "ADMIN": 2, "NONE": 0, "NEAR": -3, "CONFLICT": -9}
+PLACE_POINTS = {"LOCALITY": 6, "TOWN": 4, "ADMIN": 2, "NONE": 0, "MIXED": 0, "NEAR": -3, "CONFLICT": -9}
 DIVISION_POINTS = {"SAME": 4, "NONE": 0, "OTHER": -5}
 HOW_POINTS = {
     StreetHow.EXACT: 0,
@@ -49,8 +49,7 @@ class Where:
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """Streets of one name that fit best: all parts of one USRN, with flags; `rivals` are other streets that fit as
-    well."""
+    """Streets of one name that fit best (parts of one USRN); `rivals` are others that fit as well."""
 
     key: str
     how: StreetHow
@@ -68,6 +67,7 @@ class StreetResolver:
 
     gazetteer: Gazetteer
     ranked: dict[tuple[str, Where], Resolution | None] = field(default_factory=dict)
+    placed: dict[tuple[str, tuple[str, ...], str], list[tuple[int, str, str]]] = field(default_factory=dict)
     similar: dict[tuple[str, ...], tuple[tuple[str, StreetHow], ...]] = field(default_factory=dict)
     deletions: dict[str, list[str]] = field(default_factory=dict)
 
@@ -88,30 +88,44 @@ class StreetResolver:
 
     def _rank(self, key: str, where: Where) -> Resolution | None:
         streets = self.gazetteer.streets
-        exact = frozenset(self.gazetteer.postcode_streets.get(where.postcode, ())) if where.postcode else frozenset()
-        groups: dict[int, list[tuple[int, int, str, str, str]]] = defaultdict(list)
-        for street_id in self.gazetteer.aliases.get(key, ()):
+        postcode = where.postcode
+        exact = frozenset(self.gazetteer.postcode_streets.get(postcode, ())) if postcode else frozenset()
+        own_area, own_district, own_sector = area(postcode), district(postcode), sector(postcode)
+        groups: dict[int, list[tuple[int, int, str, str, str]]] = {}
+        for street_id, place, division in self._placed(key, where):
             street = streets[street_id]
-            pc = postcode_flag(street, where.postcode, street_id in exact)
-            place = place_flag(self.gazetteer, street, where.places)
-            division = division_flag(street, where.division)
+            if not postcode or not street.areas:
+                pc = "NONE"
+            elif street_id in exact:
+                pc = "EXACT"
+            elif own_area not in street.areas:
+                continue
+            elif own_sector in street.sectors:
+                pc = "SECTOR"
+            else:
+                pc = "DISTRICT" if own_district in street.districts else "OTHER"
             points = score_place(pc, place, division)
             if points >= LEAST_SCORE:
-                groups[street.usrn].append((points, -street_id, pc, place, division))
-        if not groups:
-            return None
-        best = sorted(((max(parts), usrn) for usrn, parts in groups.items()), reverse=True)
-        (points, _, pc, place, division), usrn = best[0]
-        rivals = [
-            -part[1] for top, other in best[1:] if top[0] > points - RIVAL_MARGIN for part in sorted(groups[other])
-        ]
-        ordered = sorted(groups[usrn], reverse=True)
-        parts = tuple(-p[1] for p in ordered)
-        return Resolution(key, StreetHow.EXACT, parts, points, pc, place, division, tuple(rivals[:50]))
+                groups.setdefault(street.usrn, []).append((points, -street_id, pc, place, division))
+        return _choose_group(key, groups) if groups else None
+
+    def _placed(self, key: str, where: Where) -> list[tuple[int, str, str]]:
+        """Streets of a name with their place and division flags, which postcodes do not change."""
+        memo = (key, where.places, where.division)
+        found = self.placed.get(memo)
+        if found is None:
+            if len(self.placed) > MEMO_SIZE:
+                self.placed.clear()
+            streets = self.gazetteer.streets
+            flagged = [
+                (i, place_flag(self.gazetteer, streets[i], where.places), division_flag(streets[i], where.division))
+                for i in self.gazetteer.aliases.get(key, ())
+            ]
+            found = self.placed[memo] = flagged
+        return found
 
     def find_similar(self, tokens: tuple[str, ...]) -> tuple[tuple[str, StreetHow], ...]:
-        """Street names that these words may stand for, with how: joined or split words, missing or other type,
-        typos."""
+        """Street names that these words may stand for, and how (joined, without type, misspelt)."""
         found = self.similar.get(tokens)
         if found is None:
             if len(self.similar) > MEMO_SIZE:
@@ -195,44 +209,36 @@ def index_words(gazetteer: Gazetteer) -> dict[str, list[str]]:
     return dict(index)
 
 
-def postcode_flag(street: Street, postcode: str, is_exact: bool) -> str:
-    """How the record's postcode agrees with a street."""
-    if not postcode:
-        return "NONE"
-    if is_exact:
-        return "EXACT"
-    if sector(postcode) in street.sectors:
-        return "SECTOR"
-    if district(postcode) in street.districts:
-        return "DISTRICT"
-    if not street.areas:
-        return "NONE"
-    return "OTHER" if area(postcode) in street.areas else "CONFLICT"
+def _choose_group(key: str, groups: dict[int, list[tuple[int, int, str, str, str]]]) -> Resolution:
+    """The USRN whose best part has most points, with every other one that comes within the rival margin."""
+    best = sorted(((max(parts), usrn) for usrn, parts in groups.items()), reverse=True)
+    (points, _, pc, place, division), usrn = best[0]
+    rivals = [-part[1] for top, other in best[1:] if top[0] > points - RIVAL_MARGIN for part in sorted(groups[other])]
+    parts = tuple(-p[1] for p in sorted(groups[usrn], reverse=True))
+    return Resolution(key, StreetHow.EXACT, parts, points, pc, place, division, tuple(rivals[:50]))
 
 
 def place_flag(gazetteer: Gazetteer, street: Street, places: tuple[str, ...]) -> str:
-    """How the places that the record names agree with a street; the best of them, unless one contradicts."""
-    best = "NONE"
+    """How the places that the record names agree with a street; MIXED where one agrees and one contradicts."""
+    best, against = "NONE", ""
     for place in places:
         flag = _one_place(gazetteer, street, place)
         if flag in ("CONFLICT", "NEAR"):
-            return flag
-        if PLACE_POINTS[flag] > PLACE_POINTS[best]:
+            against = "CONFLICT" if "CONFLICT" in (flag, against) else flag
+        elif PLACE_POINTS[flag] > PLACE_POINTS[best]:
             best = flag
-    return best
+    if not against:
+        return best
+    return "MIXED" if best in ("LOCALITY", "TOWN") and against == "CONFLICT" else against
 
 
 def _one_place(gazetteer: Gazetteer, street: Street, place: str) -> str:
-    if place == street.locality:
-        return "LOCALITY"
-    if place == street.town:
-        return "TOWN"
-    if place == street.admin:
-        return "ADMIN"
-    if place in gazetteer.admins or place in vocabulary().counties:
-        is_known = place in gazetteer.localities and place not in gazetteer.admins
-        return "NONE" if not is_known or place in vocabulary().counties else "CONFLICT"
-    if street.town and street.town in gazetteer.locality_towns.get(place, ()):
+    for flag, own in (("LOCALITY", street.locality), ("TOWN", street.town), ("ADMIN", street.admin)):
+        if place == own:
+            return flag
+    if place in vocabulary().counties or (place in gazetteer.admins and not street.admin):
+        return "NONE"
+    if place not in gazetteer.admins and street.town and street.town in gazetteer.locality_towns.get(place, ()):
         return "NEAR"
     return "CONFLICT"
 
@@ -247,6 +253,6 @@ def division_flag(street: Street, division: str) -> str:
 def score_place(pc: str, place: str, division: str) -> int:
     """Points of the evidence for a street's place. A full postcode that agrees outweighs a place name that does not."""
     points = PC_POINTS[pc] + DIVISION_POINTS[division]
-    if pc == "EXACT" and place in ("CONFLICT", "NEAR"):
+    if pc == "EXACT" and place in ("CONFLICT", "NEAR", "MIXED"):
         return points - 2
     return points + PLACE_POINTS[place]

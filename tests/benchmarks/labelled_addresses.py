@@ -93,6 +93,7 @@ def scottish(entries: list[dict[str, str]], count: int, seed: int, held_seed: in
     rng = random.Random(seed)
     real = [e for e in entries if e["class_code"] != "PP" and e["address_status"] == "APPROVED"]
     towns = sorted({e["town"] for e in entries})
+    known = {(e["town"], e["street_description"]) for e in entries}
     for i in range(count):
         entry = rng.choice(real)
         kind = "match"
@@ -105,12 +106,16 @@ def scottish(entries: list[dict[str, str]], count: int, seed: int, held_seed: in
             entry["pao_start_number"], truth, kind = str(int(entry["pao_start_number"]) + 700), 0, "no_such_number"
         elif roll < 0.05 and entry["sao_text"].startswith("Flat "):
             entry["sao_text"], truth, kind = f"Flat {rng.randint(40, 90)}", 0, "no_such_flat"
-        elif roll < 0.075:
-            entry["town"], truth, kind = rng.choice([t for t in towns if t != entry["town"]]), 0, "other_town"
+        elif roll < 0.075 and any((t, entry["street_description"]) not in known for t in towns):
+            entry["town"], truth, kind = _town_without(rng, towns, known, entry), 0, "other_town"
             entry["locality"] = ""
         elif roll < 0.085:
             entry["street_description"], truth, kind = f"Zephyr{rng.choice('aeiou')}k Road", 0, "no_such_street"
         yield _write(rng, entry, i, truth, kind)
+
+
+def _town_without(rng: random.Random, towns: list[str], known: set[tuple[str, str]], entry: dict[str, str]) -> str:
+    return rng.choice([t for t in towns if (t, entry["street_description"]) not in known])
 
 
 def _write(rng: random.Random, entry: dict[str, str], i: int, truth: int, kind: str) -> dict[str, object]:
@@ -177,7 +182,9 @@ def address_errors(entries: list[dict[str, str]], count: int, seed: int, held_se
     by_uprn = {e["uprn"]: e for e in real}
     chosen = rng.sample(sorted(by_uprn), min(count, len(by_uprn)))
     for i, row in enumerate(generator.generate(chosen)):
-        entry = by_uprn[row["source_uprn"]]
+        entry = by_uprn.get(row["source_uprn"])
+        if entry is None:
+            continue
         held = is_held_out(entry["uprn"], held_seed)
         kind = "held_out" if held else "match"
         if row["collision_uprn"] and row["collision_uprn"] != entry["uprn"]:

@@ -93,7 +93,7 @@ def _sort_sources(paths: Sequence[Path]) -> tuple[list[Path], Path | None, Path 
 
 
 def _folder_files(folder: Path) -> list[Path]:
-    """Of a folder: `columns.yml`, `junctions.*`, the GeoJSON of beats, and the entry files: `gazetteer*`, or every table."""
+    """Of a folder: map, junctions, beats, and the entry files (`gazetteer*`, or every table)."""
     files = sorted(p for p in folder.iterdir() if p.is_file())
     tables = [p for p in files if p.suffix in TABLE_SUFFIXES and not p.stem.startswith("junction")]
     named = [p for p in tables if p.stem.startswith("gazetteer")]

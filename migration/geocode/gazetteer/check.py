@@ -52,7 +52,8 @@ _RULES = {
         f"{DISTANCE_FROM_POSTCODE_M} m from the middle of its postcode' FROM lpi_status l "
         "JOIN (SELECT postcode_key, median(easting) AS e, median(northing) AS n, count(*) AS entries FROM lpi_status "
         "WHERE postcode_key <> '' GROUP BY 1) p ON p.postcode_key = l.postcode_key "
-        f"WHERE p.entries > 2 AND sqrt(power(l.easting - p.e, 2) + power(l.northing - p.n, 2)) > {DISTANCE_FROM_POSTCODE_M}",
+        "WHERE p.entries > 2 AND sqrt(power(l.easting - p.e, 2) + power(l.northing - p.n, 2)) > "
+        f"{DISTANCE_FROM_POSTCODE_M}",
     ),
     "postcode_invalid": (
         "WARNING",

@@ -27,14 +27,14 @@ def read_entries(connection: duckdb.DuckDBPyConnection, paths: list[Path], colum
     """
     selects = []
     for path in paths:
-        relation = _relation(connection, path, columns.delimiter)
+        relation = _relation(path, columns.delimiter)
         present = _columns_of(connection, relation, path)
         _check_present(path, present, columns)
         selects.append(f"SELECT {', '.join(_typed(n, t, columns) for n, t in ENTRY_COLUMNS.items())} FROM {relation}")
     connection.execute(f"CREATE TABLE lpi AS {' UNION ALL '.join(selects)}")
 
 
-def _relation(connection: duckdb.DuckDBPyConnection, path: Path, delimiter: str) -> str:
+def _relation(path: Path, delimiter: str) -> str:
     if not path.exists():
         raise SourceError(f"gazetteer file {path.name}", "no file", "a CSV or Parquet file", "Give its path.")
     if path.suffix == ".parquet":
@@ -66,8 +66,8 @@ def _typed(name: str, kind: str, columns: ColumnMap) -> str:
     if kind == "VARCHAR":
         return f"{text} AS {name}"
     if kind == "DATE":
-        parsed = f"coalesce(TRY_CAST({text} AS DATE), TRY_CAST(try_strptime({text}, {sql_text(columns.date_format)}) AS DATE))"
-        return f"{parsed} AS {name}"
+        other = f"TRY_CAST(try_strptime({text}, {sql_text(columns.date_format)}) AS DATE)"
+        return f"coalesce(TRY_CAST({text} AS DATE), {other}) AS {name}"
     return f"TRY_CAST({text} AS {kind}) AS {name}"
 
 
@@ -77,7 +77,7 @@ def read_junctions(connection: duckdb.DuckDBPyConnection, path: Path | None, col
     connection.execute(f"CREATE TABLE junction_source ({fields})")
     if path is None:
         return
-    relation = _relation(connection, path, columns.delimiter)
+    relation = _relation(path, columns.delimiter)
     present = _columns_of(connection, relation, path)
     missing = sorted(set(columns.junctions.values()) - present)
     if missing:

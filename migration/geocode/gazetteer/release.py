@@ -49,7 +49,10 @@ def read_release(settings: Settings, release: str) -> ReleaseManifest:
     """
     folder = release_folder(settings, release)
     path = folder / MANIFEST
-    fix = f"Run `migrate gazetteer build SOURCE --columns map.yml --release {release}`, or set MIGRATION_GAZETTEER_RELEASE."
+    fix = (
+        f"Run `migrate gazetteer build SOURCE --columns map.yml --release {release}` (without SOURCE: the synthetic "
+        "one), or set MIGRATION_GAZETTEER_RELEASE."
+    )
     if not path.exists():
         raise ConfigError(f"gazetteer release {release}", "no compiled release", f"a release in {folder}", fix)
     raw = json.loads(path.read_text(encoding="utf-8"))
