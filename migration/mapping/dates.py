@@ -2,7 +2,7 @@
 
 Enters: a text column and the formats its pack lists. Leaves: SQL of the value, of its error code and of its precision.
 Must hold: 31 February is an error and never 3 March; a year of two digits gets its century from the pack's rule and
-nothing else; a local time of the hour that occurs twice follows the pack's rule and is reported. Refuses: a format
+nothing else; a local time of the hour that occurs twice, or never, follows a rule and is reported. Refuses: a format
 with a directive this module does not know.
 Units: dates are civil; timestamps are UTC, from Europe/London wall-clock time unless the pack names another zone.
 """
@@ -114,7 +114,7 @@ def precision_sql(text: str, formats: tuple[Format, ...]) -> str:
 
 
 def utc_sql(naive: str, zone: str, ambiguous: str) -> str:
-    """SQL of the UTC instant of a wall-clock timestamp; null in the hour that spring leaves out."""
+    """SQL of the UTC instant of a wall-clock timestamp."""
     if zone == "UTC":
         return f"({naive} AT TIME ZONE 'UTC')"
     later = "true" if ambiguous == "later" else "false"

@@ -10,10 +10,10 @@ CREATE OR REPLACE MACRO not_after(t, latest) AS (
     CASE WHEN t::DATE > latest THEN same_day(t, t - INTERVAL 100 YEAR) ELSE t END
 );
 
--- Wall-clock time to UTC. The zone's own rules decide; of an hour that occurs twice, the earlier unless told.
+-- Wall-clock time to UTC. The zone's own rules decide; of an hour that occurs twice, the earlier unless told. An hour that
+-- spring leaves out is read as if the clock had not been put forward yet: that clock was not.
 CREATE OR REPLACE MACRO zone_to_utc(t, zone, later) AS (
-    CASE WHEN timezone(zone, timezone(zone, t)) <> t THEN NULL
-         WHEN later AND timezone(zone, timezone(zone, t) + INTERVAL 1 HOUR) = t THEN timezone(zone, t) + INTERVAL 1 HOUR
+    CASE WHEN later AND timezone(zone, timezone(zone, t) + INTERVAL 1 HOUR) = t THEN timezone(zone, t) + INTERVAL 1 HOUR
          WHEN NOT later AND timezone(zone, timezone(zone, t) - INTERVAL 1 HOUR) = t THEN timezone(zone, t) - INTERVAL 1 HOUR
          ELSE timezone(zone, t) END
 );

@@ -20,7 +20,7 @@ from migration.schema.arrow import duckdb_type
 from migration.schema.model import Entity, Field, FieldType
 
 RAW_LENGTH = 120
-KEPT = {"AMBIGUOUS_TIME"}
+KEPT = {"AMBIGUOUS_TIME", "NONEXISTENT_TIME"}
 """Errors that leave the value as it is whatever the policy: they are reported."""
 CODE_ERRORS = {"UNMAPPED_CODE": "on_unmapped", "CODE_NOT_VALID": "on_not_valid"}
 
@@ -272,7 +272,7 @@ def _check_value(field: Field, value: Value) -> str | None:
     return errors[0] if len(errors) == 1 else f"coalesce({', '.join(errors)})"
 
 
-ON_ERROR = ("UNREADABLE", "OUT_OF_RANGE", "CHECK_FAILED", "TOO_LONG", "BAD_PATTERN", "NONEXISTENT_TIME")
+ON_ERROR = ("UNREADABLE", "OUT_OF_RANGE", "CHECK_FAILED", "TOO_LONG", "BAD_PATTERN")
 
 
 def _policy(item: FieldMap, error: str) -> Policy:
