@@ -1,10 +1,15 @@
 """All thirteen divisions: last run, computed verdict, sign-offs, what is national."""
 
+from typing import TYPE_CHECKING
+
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from migration.settings import get_settings
+
+if TYPE_CHECKING:
+    from migration.board import DivisionStatus
 
 COLOURS = {"GREEN": "green", "AMBER": "yellow", "RED": "bold red"}
 
@@ -22,21 +27,21 @@ def status() -> None:
     settings = get_settings()
     engine = open_engine(settings)
     upgrade_schema(engine)
-    table = Table("", "division", "pack", "runs", "last run", "phase", "stage", "verdict", "sign-offs", "national now")
+    table = Table()
+    for heading in ("division", "last run", "stage", "verdict", "signed", "national now"):
+        table.add_column(heading, no_wrap=heading in {"division", "last run", "national now"})
     for row in read_board(settings, engine):
-        last = row.last_run
-        verdict = f"[{COLOURS[row.verdict]}]{row.verdict}[/]" if row.verdict else "-"
-        table.add_row(
-            row.division,
-            row.name,
-            "yes" if row.has_pack else "no",
-            str(row.runs),
-            last.run_id if last else "-",
-            f"{last.phase.value} {last.sample_percent} %" if last else "-",
-            row.last_stage or "-",
-            verdict,
-            ", ".join(row.signed_by) or "-",
-            row.published_run or "-",
-        )
+        table.add_row(*_cells(row))
     engine.dispose()
     Console().print(table)
+
+
+def _cells(row: "DivisionStatus") -> tuple[str, ...]:
+    name = f"{row.division} {row.name}"
+    last = row.last_run
+    if last is None:
+        return (name, "no run yet" if row.has_pack else "[dim]no pack yet[/]", "", "", "", "")
+    verdict = f"[{COLOURS[row.verdict]}]{row.verdict}[/]" if row.verdict else "not evaluated"
+    sample = "" if last.sample_percent == 100 else f" {last.sample_percent} %"
+    run = f"{last.run_id} {last.phase.value}{sample}"
+    return (name, run, row.last_stage, verdict, ", ".join(row.signed_by), row.published_run or "")
