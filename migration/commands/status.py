@@ -1,5 +1,6 @@
 """All thirteen divisions: last run, computed verdict, sign-offs, what is national."""
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import typer
@@ -28,8 +29,8 @@ def status() -> None:
     engine = open_engine(settings)
     upgrade_schema(engine)
     table = Table()
-    for heading in ("division", "last run", "stage", "verdict", "signed", "national now"):
-        table.add_column(heading, no_wrap=heading in {"division", "last run", "national now"})
+    for heading in ("division", "last run", "reached", "verdict", "signed", "national"):
+        table.add_column(heading, no_wrap=heading == "division")
     for row in read_board(settings, engine):
         table.add_row(*_cells(row))
     engine.dispose()
@@ -42,6 +43,10 @@ def _cells(row: "DivisionStatus") -> tuple[str, ...]:
     if last is None:
         return (name, "no run yet" if row.has_pack else "[dim]no pack yet[/]", "", "", "", "")
     verdict = f"[{COLOURS[row.verdict]}]{row.verdict}[/]" if row.verdict else "not evaluated"
+    started = datetime.fromisoformat(last.started_at_utc)
     sample = "" if last.sample_percent == 100 else f" {last.sample_percent} %"
-    run = f"{last.run_id} {last.phase.value}{sample}"
-    return (name, run, row.last_stage, verdict, ", ".join(row.signed_by), row.published_run or "")
+    run = f"{last.phase.value}{sample} {started:%d %b %H:%M}"
+    approvals = sum(decision.endswith("APPROVE") for decision in row.signed_by)
+    signed = "refused" if approvals < len(row.signed_by) else f"{approvals} of 2"
+    national = "this run" if row.published_run == last.run_id else "earlier run" if row.published_run else "no"
+    return (name, run, row.last_stage, verdict, signed, national)
