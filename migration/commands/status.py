@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -28,9 +29,9 @@ def status() -> None:
     settings = get_settings()
     engine = open_engine(settings)
     upgrade_schema(engine)
-    table = Table()
-    for heading in ("division", "last run", "reached", "verdict", "signed", "national"):
-        table.add_column(heading, no_wrap=heading == "division")
+    table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0))
+    for heading in ("division", "last run", "verdict", "signed", "national"):
+        table.add_column(heading, no_wrap=True)
     for row in read_board(settings, engine):
         table.add_row(*_cells(row))
     engine.dispose()
@@ -41,12 +42,12 @@ def _cells(row: "DivisionStatus") -> tuple[str, ...]:
     name = f"{row.division} {row.name}"
     last = row.last_run
     if last is None:
-        return (name, "no run yet" if row.has_pack else "[dim]no pack yet[/]", "", "", "", "")
-    verdict = f"[{COLOURS[row.verdict]}]{row.verdict}[/]" if row.verdict else "not evaluated"
+        return (name, "no run yet" if row.has_pack else "[dim]no pack yet[/]", "", "", "")
+    verdict = f"[{COLOURS[row.verdict]}]{row.verdict}[/]" if row.verdict else f"at {row.last_stage}"
     started = datetime.fromisoformat(last.started_at_utc)
     sample = "" if last.sample_percent == 100 else f" {last.sample_percent} %"
-    run = f"{last.phase.value}{sample} {started:%d %b %H:%M}"
+    run = f"{last.phase.value}{sample} {started:%d/%m %H:%M}"
     approvals = sum(decision.endswith("APPROVE") for decision in row.signed_by)
     signed = "refused" if approvals < len(row.signed_by) else f"{approvals} of 2"
-    national = "this run" if row.published_run == last.run_id else "earlier run" if row.published_run else "no"
-    return (name, run, row.last_stage, verdict, signed, national)
+    national = "this run" if row.published_run == last.run_id else "earlier" if row.published_run else "no"
+    return (name, run, verdict, signed, national)
