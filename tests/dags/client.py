@@ -87,9 +87,23 @@ class Run:
         status, answer = person.call("PATCH", f"{self.path}/taskInstances/{task}", {"new_state": "success"})
         assert status == 200, answer
 
+    def clear(self, person: Person, task: str) -> None:
+        """Let a task and all after it run again."""
+        body = {
+            "dry_run": False,
+            "dag_run_id": self.run_id,
+            "task_ids": [task],
+            "include_downstream": True,
+            "only_failed": False,
+            "reset_dag_runs": True,
+        }
+        status, answer = person.call("POST", f"/api/v2/dags/{self.dag_id}/clearTaskInstances", body)
+        assert status == 200, answer
+
     def log(self, person: Person, task: str) -> str:
-        """Log of a task's first try."""
-        return json.dumps(person.call("GET", f"{self.path}/taskInstances/{task}/logs/1")[1])
+        """Log of a task's newest try."""
+        number = person.call("GET", f"{self.path}/taskInstances/{task}")[1]["try_number"]
+        return json.dumps(person.call("GET", f"{self.path}/taskInstances/{task}/logs/{number}")[1])
 
 
 def wait_for(look, seconds: float, describe):
