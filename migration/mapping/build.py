@@ -4,7 +4,9 @@ Enters: nodes of YAML. Leaves: expression trees. Refuses, as problems: unknown k
 template that names no number. `{n}` in a text stands for the number of a repeated column group.
 """
 
+import re
 from dataclasses import dataclass
+from datetime import date
 
 from migration.mapping.expressions import (
     All,
@@ -25,7 +27,8 @@ from migration.mapping.expressions import (
     Test,
     When,
 )
-from migration.mapping.parsers import PARSERS, Target
+from migration.mapping.model import Origin
+from migration.mapping.parsers import PARSERS, REPAIRS, Target
 from migration.mapping.problems import Problems
 from migration.mapping.sources import check_keys, read_names, read_text
 from migration.mapping.tree import SOURCE_KEYS, Node
@@ -137,6 +140,9 @@ class Builder:
             return value
         replace = node.get("replace")
         truncate = self.text(node.get("truncate"), "0")
+        _check_pattern(node.get("take"), self.problems)
+        if node.get("repair") is not None and self.text(node.get("repair")) not in REPAIRS:
+            self.problems.add_name(node.origin, "repair", self.text(node.get("repair")), REPAIRS)
         return Clean(
             value,
             nulls=self.names(node.get("nulls")),
@@ -186,9 +192,30 @@ class Builder:
                 node.origin, f"{len(asked)} questions in one condition", "one of " + ", ".join(sorted(TEST_KEYS))
             )
             return All(())
+        if asked[0] == Comparison.MATCHES.value:
+            _check_pattern(node.children()[asked[0]], self.problems)
+        if asked[0] in (Comparison.BEFORE.value, Comparison.AFTER.value):
+            _check_day(node.children()[asked[0]], self.problems)
         rest = {k: v for k, v in node.children().items() if k not in TEST_KEYS}
         value = self.expression(Node(rest, node.origin))
         return Test(value, Comparison(asked[0]), self.names(node.children()[asked[0]]))
+
+
+def _check_pattern(node: Node | None, problems: Problems) -> None:
+    try:
+        re.compile(read_text(node))
+    except re.error as error:
+        problems.add(
+            node.origin if node else Origin("", 0), f"a regular expression that fails ({error})", "a valid one"
+        )
+
+
+def _check_day(node: Node, problems: Problems) -> None:
+    text = read_text(node)
+    try:
+        date.fromisoformat(text) if text != "as_at" else None
+    except ValueError:
+        problems.add(node.origin, f"day {text}", "as_at, or YYYY-MM-DD")
 
 
 def read_flag(node: Node | None, problems: Problems, *, default: bool = False) -> bool:

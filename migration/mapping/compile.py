@@ -32,10 +32,8 @@ from migration.mapping.keys import record_id_sql, source_key_sql
 from migration.mapping.layers_sql import Query, Value
 from migration.mapping.literals import literal, name
 from migration.mapping.model import FieldMap, Join, Policy
-from migration.mapping.parsers import PARSERS, Target
+from migration.mapping.parsers import PARSERS, REPAIRS, Target
 from migration.schema.model import Field
-
-REPAIRS = {"mojibake": ("looks_garbled({x})", "repair_mojibake({x})")}
 
 
 @dataclass

@@ -10,6 +10,8 @@ Units: dates are civil; timestamps are UTC, from Europe/London wall-clock time u
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
+from zoneinfo import available_timezones
 
 from migration.mapping.literals import literal
 
@@ -97,8 +99,8 @@ def naive_timestamp_sql(text: str, formats: tuple[Format, ...], century: object,
         parsed = f"try_strptime({text}, {literal(item.pattern)})"
         if "%y" in item.pattern:
             parsed = _with_century(parsed, century, as_at)
-        cases.append(f"WHEN regexp_full_match({text}, {literal(item.regex)}) THEN {parsed}")
-    return f"CASE {' '.join(cases)} END"
+        cases.append(f"CASE WHEN regexp_full_match({text}, {literal(item.regex)}) THEN {parsed} END")
+    return f"coalesce({', '.join(cases)}, NULL)"
 
 
 def _with_century(parsed: str, century: object, as_at: str) -> str:
@@ -142,4 +144,17 @@ def range_error_sql(value: str, earliest: object, latest: object, as_at: str) ->
 
 
 def _day(value: object, as_at: str) -> str:
-    return as_at if value == "as_at" else str(value)
+    if value == "as_at":
+        return as_at
+    try:
+        return date.fromisoformat(str(value)).isoformat()
+    except ValueError:
+        raise ValueError(f"day {value}, neither as_at nor YYYY-MM-DD") from None
+
+
+def read_zone(value: object) -> str:
+    """The name of a time zone. Raises ValueError, fit for a pack's author, where there is none of that name."""
+    zone = LONDON if value is None else str(value)
+    if zone not in available_timezones():
+        raise ValueError(f"time zone {zone}, not a name of the IANA database")
+    return zone

@@ -42,6 +42,8 @@ class Parser:
 DATE_OPTIONS = frozenset({"formats", "century", "earliest", "latest"})
 TRUE_VALUES = ("Y", "YES", "T", "TRUE", "1")
 FALSE_VALUES = ("N", "NO", "F", "FALSE", "0")
+REPAIRS = {"mojibake": ("looks_garbled({x})", "repair_mojibake({x})")}
+"""Repairs a pack can ask for: SQL of whether a text needs it, and of the repaired text."""
 NAME_PARTS = {
     "surname, forenames": {
         "surname": "comma_surname({x})",
@@ -78,7 +80,9 @@ def _timestamp(text: str, options: Options, target: Target) -> Parsed:
     formats = dates.read_formats(options.get("formats"), dates.ISO_FORMATS)
     value = dates.naive_timestamp_sql(text, formats, options.get("century"), target.as_at)
     error = dates.range_error_sql("{value}", options.get("earliest"), options.get("latest"), target.as_at)
-    clock = dates.time_error_sql("{value}", str(options.get("zone", dates.LONDON)))
+    clock = dates.time_error_sql("{value}", dates.read_zone(options.get("zone")))
+    if options.get("ambiguous", "earlier") not in ("earlier", "later"):
+        raise ValueError(f"ambiguous {options['ambiguous']}, not one of earlier, later")
     return Parsed(value, clock if error is None else f"coalesce({error}, {clock})")
 
 

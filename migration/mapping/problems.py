@@ -61,7 +61,7 @@ def describe_names(name: str, valid: Iterable[str]) -> str:
     choices = sorted(set(valid))
     if not choices:
         return "no such key here"
-    best = process.extractOne(name, choices, scorer=fuzz.WRatio, processor=utils.default_process)
+    best = process.extractOne(name, choices, scorer=fuzz.ratio, processor=utils.default_process)
     if best is not None and best[1] >= NEAREST_SCORE:
         return f"a known name; the nearest is {best[0]}"
     return "one of " + ", ".join(choices[:12]) + (", ..." if len(choices) > 12 else "")

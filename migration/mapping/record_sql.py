@@ -85,6 +85,13 @@ class RecordSql:
         decided = "_decision.outcome AS _outcome, _decision.reason AS _reason, _decision.rule AS _rule"
         return f"SELECT * EXCLUDE (_decision), {decided}, _decision.target AS _target\nFROM ({inner})"
 
+    def select_field(self, field: Field) -> str:
+        """One field of the record alone: the key, its value and its problem."""
+        (made,) = self._make(field)
+        problem = made.problem or "NULL"
+        columns = f"_full_key AS _key, {made.value} AS {name(field.name)}, {problem} AS _problem"
+        return f"SELECT {columns}\nFROM {self.query.relation()} AS p"
+
     def _base(self) -> str:
         raw = name(f"{self.record.system}.{self.record.table}")
         own = [f"r.{name(c)}" for c in self.table.key]

@@ -1,0 +1,39 @@
+"""Check every pack without data: files, inheritance, columns, codes and compiled SQL; all problems at once."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from migration.settings import get_settings
+
+
+def register(app: typer.Typer) -> None:
+    """Add `migrate check`."""
+    app.command("check")(check)
+
+
+def check(
+    division: Annotated[list[str] | None, typer.Argument(help="Division letters; all where left out.")] = None,
+) -> None:
+    """Check packs without any data. Exit code 2 where one has a problem."""
+    from migration.mapping.check import check_packs
+
+    results = check_packs(get_settings(), tuple(d.upper() for d in division or ()))
+    table = Table("division", "version", title="Mapping packs")
+    for heading in ("records", "fields", "codes", "proposed"):
+        table.add_column(heading, justify="right")
+    table.add_column("state")
+    for result in results:
+        state = "draft" if result.is_draft else "sound"
+        counts = (result.records, result.fields, result.codes, result.proposed_codes)
+        shown = state if result.is_sound else "[bold red]problems[/]"
+        table.add_row(result.division, result.version[:12], *map(str, counts), shown)
+    console = Console()
+    console.print(table)
+    for result in results:
+        if not result.is_sound:
+            console.print(f"[bold red]{result.division}[/]: {result.problem}", soft_wrap=True, highlight=False)
+    if not all(r.is_sound for r in results):
+        raise typer.Exit(2)

@@ -1,0 +1,79 @@
+"""Mapping packs: what a division inherits, how two divisions differ, why a field is what it is, and a first draft."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from migration.settings import get_settings
+
+
+def register(app: typer.Typer) -> None:
+    """Add `migrate packs`."""
+    group = typer.Typer(help=__doc__, no_args_is_help=True)
+    group.command("effective")(effective)
+    group.command("diff")(diff)
+    group.command("explain")(explain)
+    app.add_typer(group, name="packs")
+
+
+def effective(
+    division: Annotated[str, typer.Argument(help="Division letter.")],
+    level: Annotated[str, typer.Option(help="Only what this level decides: national, a family, a division.")] = "",
+    under: Annotated[str, typer.Option(help="Only paths that begin with this, such as entities.crime.")] = "",
+) -> None:
+    """Show every value of a division's pack with the file and line that decide it, and how much is inherited."""
+    from migration.mapping.effective import list_effective, measure_reuse
+
+    console = Console()
+    settings = get_settings()
+    table = Table()
+    for heading in ("path", "value", "level", "decided in", "overrides"):
+        table.add_column(heading, overflow="fold")
+    for value in list_effective(settings, division.upper()):
+        if (not level or value.level == level) and value.path.startswith(under):
+            overrides = "\n".join(map(str, value.overrides))
+            table.add_row(value.path, value.value, value.level, str(value.origin), overrides)
+    console.print(table)
+    reuse = measure_reuse(settings, division.upper())
+    counts = ", ".join(f"{name} {count}" for name, count in reuse.by_level.items())
+    console.print(f"Values by level: {counts}. Inherited: [bold]{reuse.share:.1%}[/]")
+
+
+def diff(
+    left: Annotated[str, typer.Argument(help="Division letter.")],
+    right: Annotated[str, typer.Argument(help="Division letter.")],
+) -> None:
+    """Show the values in which two divisions' packs differ."""
+    from migration.mapping.effective import diff_packs, measure_reuse
+
+    console = Console()
+    settings = get_settings()
+    table = Table()
+    for heading in ("path", left.upper(), right.upper(), "decided in"):
+        table.add_column(heading, overflow="fold")
+    for item in diff_packs(settings, left.upper(), right.upper()):
+        sides = [(v.value, str(v.origin)) if v else ("-", "") for v in (item.left, item.right)]
+        table.add_row(item.path, sides[0][0], sides[1][0], "\n".join(s[1] for s in sides if s[1]))
+    console.print(table if table.row_count else "The two packs say the same.")
+    for division in (left.upper(), right.upper()):
+        console.print(f"{division}: {measure_reuse(settings, division).share:.1%} inherited")
+
+
+def explain(
+    division: Annotated[str, typer.Argument(help="Division letter.")],
+    field: Annotated[str, typer.Argument(help="National field, such as crime_report.how_reported.")],
+) -> None:
+    """Show which file and line decide a field, what it overrides, its policies and the compiled SQL."""
+    from migration.mapping.explain import explain_field
+    from migration.mapping.load import load_pack
+
+    console = Console()
+    for item in explain_field(load_pack(get_settings(), division.upper()), field):
+        console.print(f"[bold]{item.field}[/] from {item.source} (record {item.record})", highlight=False)
+        console.print(f"  decided in {item.origin}", highlight=False)
+        for origin in reversed(item.inherited):
+            console.print(f"  overrides  {origin}", highlight=False)
+        console.print("  " + ", ".join(f"{k}: {v}" for k, v in item.policies.items()), highlight=False)
+        console.print(item.sql, soft_wrap=True, highlight=False, markup=False)
