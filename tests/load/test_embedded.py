@@ -50,7 +50,7 @@ def test_start_server_from_several_processes_at_once_starts_one(home: Path) -> N
 
 
 def test_server_outlives_the_process_that_started_it(home: Path) -> None:
-    code = "import sys; from pathlib import Path; from migration.load.embedded import start_server; start_server(Path(sys.argv[1]))"
+    code = "import sys, pathlib, migration.load.embedded as e; e.start_server(pathlib.Path(sys.argv[1]))"
     subprocess.run([sys.executable, "-c", code, str(home)], check=True)
     server = find_server(home)
     assert server is not None
