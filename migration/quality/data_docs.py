@@ -103,10 +103,8 @@ def _store_result(
         ValidationResultIdentifier,
     )
 
-    suite = gx.ExpectationSuite(entity)
     items: list[Any] = list(result.results)
-    for item in items:
-        suite.add_expectation_configuration(item.expectation_config)
+    suite = gx.ExpectationSuite(entity, expectations=[item.expectation_config.to_domain_obj() for item in items])
     context.suites.add(suite)
     key = ValidationResultIdentifier(
         expectation_suite_identifier=ExpectationSuiteIdentifier(name=entity),

@@ -122,8 +122,13 @@ def read_totals(entity: Entity, row: Sequence[object], *, with_columns: bool) ->
 
 
 def row_hashes_sql(entity: Entity, relation: str, dialect: Dialect) -> str:
-    """SELECT of each row's key text and the MD5 of its values: what names the rows two tables do not share."""
-    return f"SELECT {key_text(entity)} AS k, md5({row_text(compared_fields(entity), dialect)}) AS h FROM {relation}"
+    """SELECT of each row's name `k` and the MD5 `h` of its values: what names the rows two tables do not share.
+
+    A row is named by its legacy key; where the entity has none, by its own key.
+    """
+    name = "source_key" if entity.has_lineage else key_text(entity)
+    text = row_text(compared_fields(entity), dialect)
+    return f"SELECT {name} AS k, md5({text}) AS h FROM {relation}"
 
 
 def _sum(number: str) -> str:

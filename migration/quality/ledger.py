@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 
 from migration.duck import read_parquet_sql, sql_text
-from migration.fingerprint import quote
+from migration.fingerprint import quote, row_hash_sql
 from migration.layers import LayerManifest
 from migration.quality.breaks import SHOWN_KEYS, Break, LedgerLine
 from migration.records import Disposition
@@ -114,3 +114,21 @@ def compare_rejects(session: duckdb.DuckDBPyConnection, disposition: Path, rejec
         return []
     keys = tuple(str(r[0]) for r in found)
     return [Break("quarantined with a reason", "ledger = rejected", "rejects", "", f"{found[0][1]}", "0", OWNER, keys)]
+
+
+def check_row_hashes(session: duckdb.DuckDBPyConnection, folder: Path, entity: Entity) -> list[Break]:
+    """Mapped rows whose values are no longer those their row hash was taken of."""
+    path = folder / f"{entity.name}.parquet"
+    if not path.exists():
+        return []
+    hashed = [f.name for f in entity.business_fields if f.filled_by is None]
+    query = (
+        f"SELECT source_key, count(*) OVER () FROM {read_parquet_sql(path)} "
+        f"WHERE row_hash <> {row_hash_sql(hashed)} ORDER BY 1 LIMIT ?"
+    )
+    found = session.execute(query, [SHOWN_KEYS]).fetchall()
+    if not found:
+        return []
+    keys = tuple(str(r[0]) for r in found)
+    left = f"{found[0][1]} rows with another hash"
+    return [Break("row hash", "mapped", entity.name, "row_hash", left, "0", entity.owner, keys)]

@@ -17,9 +17,11 @@ import sqlalchemy as sa
 from migration.duck import open_session
 from migration.layers import find_entity, find_manifest, hash_file, layer_folder, read_manifest
 from migration.mapping.load import load_pack
+from migration.mapping.model import Pack
 from migration.quality import ledger, measure, statistics
 from migration.quality.breaks import SHOWN_KEYS, Break, LedgerLine, close_ledger, reconcile_layers
 from migration.quality.fingerprints import TableTotals
+from migration.quality.raw_cells import compare_raw_cells
 from migration.quality.statistics import Cells
 from migration.quality.suite import staging_table
 from migration.records import Layer, RunContext
@@ -47,8 +49,10 @@ def reconcile_run(context: RunContext, engine: sa.Engine) -> Reconciliation:
     """
     found = Reconciliation()
     found.breaks += check_files(context)
+    pack = load_pack(context.settings, context.division)
     with open_session(context.settings) as session:
-        reconcile_ledger(context, session, found)
+        reconcile_ledger(context, session, pack, found)
+        found.breaks += compare_raw_cells(context, session, pack, load_schema())
         for entity in lake_entities():
             reconcile_rewrites(context, session, entity, found)
             reconcile_staging(context, session, engine, entity, found)
@@ -89,26 +93,28 @@ def check_files(context: RunContext) -> list[Break]:
     return breaks
 
 
-def reconcile_ledger(context: RunContext, session: duckdb.DuckDBPyConnection, found: Reconciliation) -> None:
+def reconcile_ledger(
+    context: RunContext, session: duckdb.DuckDBPyConnection, pack: Pack, found: Reconciliation
+) -> None:
     """Raw rows against dispositions, dispositions against the mapped rows, rejects against quarantined records."""
     raw = read_manifest(context, Layer.RAW)
     read_manifest(context, Layer.MAPPED)
     disposition = layer_folder(context, Layer.MAPPED) / "disposition.parquet"
     raw_rows = ledger.count_raw_rows(raw)
     found.raw_rows = {f"{system}/{table}": rows for (system, table), rows in sorted(raw_rows.items())}
-    found.lines = ledger.count_ledger(session, disposition, raw_rows, primary_entities(context))
+    found.lines = ledger.count_ledger(session, disposition, raw_rows, primary_entities(pack))
     found.breaks += close_ledger(found.lines)
     found.breaks += compare_source_totals(raw.facts, found.raw_rows)
     found.breaks += ledger.find_doubled(session, disposition)
     for entity in load_schema().mapped_entities():
         found.breaks += ledger.compare_loaded(session, disposition, find_entity(context, entity.name), entity)
+        found.breaks += ledger.check_row_hashes(session, layer_folder(context, Layer.MAPPED), entity)
     rejects = layer_folder(context, Layer.REJECTED) / REJECTS
     found.breaks += ledger.compare_rejects(session, disposition, rejects if rejects.exists() else None)
 
 
-def primary_entities(context: RunContext) -> dict[tuple[str, str], str]:
-    """Primary entity of every source table of the division's pack."""
-    pack = load_pack(context.settings, context.division)
+def primary_entities(pack: Pack) -> dict[tuple[str, str], str]:
+    """Primary entity of every source table of a pack."""
     return {(s.name, t.name): t.primary for s in pack.systems for t in s.tables if t.primary is not None}
 
 

@@ -38,7 +38,7 @@ def validate_division(context: RunContext, engine: sa.Engine) -> StageResult:
     """
     started = time.monotonic()
     catalogue = load_catalogue(context.settings, context.division, context.run_id)
-    broken = preflight(engine, catalogue.sql)
+    broken = preflight(engine, context.division, catalogue.sql)
     outcomes = [judge_error(r, broken[r.rule_id]) for r in catalogue.rules if r.rule_id in broken]
     gx_context = open_quiet_context()
     results = {}

@@ -58,12 +58,15 @@ def open_quiet_context() -> "AbstractDataContext":
     return context
 
 
-def preflight(engine: sa.Engine, rules: Sequence[RuleSql]) -> dict[str, str]:
+def preflight(engine: sa.Engine, division: str, rules: Sequence[RuleSql]) -> dict[str, str]:
     """Rules whose SQL the database does not accept, with the class of its error. Plans every rule, reads no row."""
     broken: dict[str, str] = {}
     with engine.connect() as connection:
+        tables = {item.rule.entity: staging_table(item.rule.entity, division) for item in rules}
+        exists = sa.text("SELECT to_regclass(:name) IS NOT NULL")
+        missing = {e for e, table in tables.items() if not connection.scalar(exists, {"name": table})}
         for item in rules:
-            error = _explain(connection, item)
+            error = "no staging table" if item.rule.entity in missing else _explain(connection, item)
             if error:
                 broken[item.rule.rule_id] = error
     return broken
@@ -127,10 +130,14 @@ def run_entity(
 
 
 def _open_batch(source: Any, table: str, relation: str, number: int) -> Any:
+    """The rows of a table or of a view over it; a data source may be asked for the same ones again."""
+    name = f"{table}~{number}" if relation else table
+    if name in source.get_asset_names():
+        source.delete_asset(name)
     if relation:
-        asset = source.add_query_asset(f"{table}~{number}", query=relation)
-        return asset.add_batch_definition_whole_table("all").get_batch()
-    asset = source.add_table_asset(table, table_name=table, schema_name=STAGING)
+        asset = source.add_query_asset(name, query=relation)
+    else:
+        asset = source.add_table_asset(name, table_name=table, schema_name=STAGING)
     return asset.add_batch_definition_whole_table("all").get_batch()
 
 
@@ -139,9 +146,7 @@ def _validate(batch: Any, entity: str, items: Sequence[RuleSql]) -> "Expectation
 
     from migration.quality.gx_expectation import ExpectRowsToHold
 
-    suite = gx.ExpectationSuite(entity)
-    for item in items:
-        suite.add_expectation(ExpectRowsToHold(**_arguments(item)))
+    suite = gx.ExpectationSuite(entity, expectations=[ExpectRowsToHold(**_arguments(item)) for item in items])
     result: ExpectationSuiteValidationResult = batch.validate(suite, result_format="BASIC")
     return result
 

@@ -16,6 +16,8 @@ import sqlalchemy as sa
 from migration.errors import ConfigError, QualityError
 from migration.schema.sql import table_of
 
+GATE_PREFIX = "gate."
+"""`gate.<criterion>` waives a criterion of the gate that is amber by its own bounds."""
 LONGEST = timedelta(days=183)
 """Longest life of a waiver: it must be decided again within half a year."""
 
@@ -103,7 +105,17 @@ def grant_waiver(
     waiver = Waiver(waiver_id, division, rule_id, reason, granted_by, granted_at, expires_on, cap_rows)
     row = {"division_code": division, **{k: v for k, v in waiver.__dict__.items() if k != "division"}}
     connection.execute(sa.insert(table_of("waiver")).values(**row))
+    _show_as_waived(connection, waiver)
     return waiver
+
+
+def _show_as_waived(connection: sa.Connection, waiver: Waiver) -> None:
+    """The last run's result says how many of its failing rows the waiver covers; its status stays."""
+    result = table_of("dq_result")
+    of_rule = sa.and_(result.c.division_code == waiver.division, result.c.rule_id == waiver.rule_id)
+    last = sa.select(sa.func.max(result.c.run_id)).where(of_rule).scalar_subquery()
+    waived = sa.func.least(result.c.failing_rows, waiver.cap_rows)
+    connection.execute(sa.update(result).where(of_rule, result.c.run_id == last).values(waived_rows=waived))
 
 
 def _check_terms(
@@ -121,6 +133,8 @@ def _check_terms(
 
 
 def _failing_rows(connection: sa.Connection, division: str, rule_id: str) -> int | None:
+    if rule_id.startswith(GATE_PREFIX):
+        return _breaking_rows(connection, division, rule_id.removeprefix(GATE_PREFIX))
     result = table_of("dq_result")
     query = (
         sa.select(result.c.failing_rows)
@@ -129,3 +143,18 @@ def _failing_rows(connection: sa.Connection, division: str, rule_id: str) -> int
         .limit(1)
     )
     return connection.execute(query).scalar_one_or_none()
+
+
+def _breaking_rows(connection: sa.Connection, division: str, criterion_id: str) -> int | None:
+    """Rows that break a criterion in the division's last run; at least 1 where it is amber without a count."""
+    gate = table_of("gate")
+    query = (
+        sa.select(gate.c.verdict, gate.c.evidence["rows"].as_integer())
+        .where(gate.c.division_code == division, gate.c.criterion_id == criterion_id)
+        .order_by(gate.c.run_id.desc())
+        .limit(1)
+    )
+    found = connection.execute(query).first()
+    if found is None or found[0] == "GREEN":
+        return None
+    return max(1, int(found[1] or 0))

@@ -1,6 +1,7 @@
 """A small finished run of an invented legacy system, in the lake and in staging: what quality is tested on."""
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -11,7 +12,23 @@ import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
+from migration.duck import open_session
+from migration.fingerprint import row_hash_sql
 from migration.layers import write_layer
+from migration.mapping.expressions import Column, Lookup, Parse
+from migration.mapping.model import (
+    CodeDecision,
+    Crosswalk,
+    FieldMap,
+    Origin,
+    Pack,
+    Policy,
+    Record,
+    SourceColumn,
+    SourceKind,
+    SourceSystem,
+    SourceTable,
+)
 from migration.records import Layer, RunContext
 from migration.schema.arrow import arrow_schema
 from migration.schema.model import load_schema
@@ -23,6 +40,15 @@ REPORTS = 60
 START = datetime(2019, 3, 1, 9, 30, tzinfo=UTC)
 RUN_IDS = ("20260901T080000Z", "20260902T080000Z", "20260903T080000Z")
 CODES = ("19004", "01000", "40001", "06000")
+RAW_COLUMNS: dict[str, dict[str, str]] = {
+    "crime_report": dict.fromkeys(
+        ("legacy_crime_no", "recorded_at_local", "occurred_from_local", "status_legacy_code", "mo_summary_text"), ""
+    ),
+    "crime": dict.fromkeys(("crime_legacy_code", "disposal_legacy_code"), ""),
+    "nominal": dict.fromkeys(("full_name_raw", "surname", "forename_1", "born_on_raw"), ""),
+    "location": dict.fromkeys(("location_raw_text", "street", "town"), ""),
+    "crime_nominal": dict.fromkeys(("role_raw",), ""),
+}
 GIVEN = ("Isla", "Callum", "Morag", "Ewan", "Ailsa", "Rory")
 FAMILY = ("Testcase", "Invented", "Fictional", "Madeup")
 
@@ -47,10 +73,15 @@ class RunFactory:
         self.dispositions: list[dict[str, Any]] = []
         self.rejects: list[dict[str, Any]] = []
         self.raw_extra: dict[str, int] = {}
+        self.counter: Counter[str] = Counter()
         for number in range(1, REPORTS + 1):
             self._add_report(number)
-        for entity in ("golden_nominal", "survivorship", "match_candidate"):
-            self.rows.setdefault(entity, [])
+        for entity, columns in RAW_COLUMNS.items():
+            for column in (c for c in columns if c.endswith("_legacy_code")):
+                name = column.removesuffix("_legacy_code")
+                for row in self.rows[entity]:
+                    row[f"{name}_raw"] = "L" + row[f"{name}_code"]
+        self.raw_rows = {e.name: [dict(r) for r in self.rows[e.name]] for e in load_schema().mapped_entities()}
 
     def _lineage(self, entity: str, key: str, number: int) -> dict[str, Any]:
         return {
@@ -70,7 +101,8 @@ class RunFactory:
         definition = load_schema().entity(entity)
         row = {name: None for name in definition.field_names}
         if definition.has_lineage:
-            row |= self._lineage(entity, key, number)
+            self.counter[entity] += 1
+            row |= self._lineage(entity, key, self.counter[entity])
         row |= {"division_code": self.context.division} if "division_code" in row else {}
         row |= values
         self.rows[entity].append(row)
@@ -203,8 +235,11 @@ class RunFactory:
         schema = load_schema()
         mapped = [e for e in schema.entities.values() if e.made_by == "map" and e.area != "control"]
         raw: dict[str, list[dict[str, Any]]] = {}
+        made = {(e, r["source_key"]): r for e in self.raw_rows for r in self.raw_rows[e]}
         for item in self.dispositions:
-            raw.setdefault(item["source_table"], []).append({"legacy_key": item["source_key"], "_source_row": 1})
+            rows = raw.setdefault(item["source_table"], [])
+            row = made.get((item["entity"], item["source_key"]))
+            rows.append(make_raw_row(item["entity"], row, item["source_key"], row["source_row"] if row else 0))
         with write_layer(self.context, Layer.RAW, "raw") as writer:
             for table, rows in sorted(raw.items()):
                 pq.write_table(pa.Table.from_pylist(rows), writer.path(f"{SYSTEM}/{table}"))
@@ -231,7 +266,15 @@ class RunFactory:
         rows = self.rows[entity]
         if "mapped" in path.parent.name and entity == "crime_report":
             rows = [{**r, "beat_code": None} for r in rows]
-        pq.write_table(pa.Table.from_pylist(rows, schema=arrow_schema(load_schema().entity(entity))), path)
+        definition = load_schema().entity(entity)
+        table = pa.Table.from_pylist(rows, schema=arrow_schema(definition))
+        if definition.made_by == "map":
+            hashed = [f.name for f in definition.business_fields if f.filled_by is None]
+            with open_session(self.context.settings) as session:
+                session.register("rows", table)
+                query = f"SELECT * REPLACE ({row_hash_sql(hashed)} AS row_hash) FROM rows"
+                table = session.execute(query).to_arrow_table().cast(table.schema)
+        pq.write_table(table, path)
 
     def stage(self, engine: sa.Engine) -> "RunFactory":
         """Load the run into staging."""
@@ -247,22 +290,69 @@ class RunFactory:
         return later
 
 
+def make_pack(run: RunFactory) -> Pack:
+    """The pack of the invented legacy system: texts copied from columns, one time, two crosswalks."""
+    origin = Origin("test.yml", 1)
+    tables, records, crosswalks = [], [], {}
+    for entity in load_schema().mapped_entities():
+        if not run.rows[entity.name]:
+            continue
+        columns = tuple(SourceColumn(c) for c in ("legacy_key", *RAW_COLUMNS.get(entity.name, {})))
+        tables.append(SourceTable(f"t_{entity.name}", ("legacy_key",), entity.name, columns, {}))
+        fields = []
+        for column in RAW_COLUMNS.get(entity.name, {}):
+            expression: Any = Column(column)
+            name = column
+            if column.endswith("_local"):
+                name, expression = column.removesuffix("_local") + "_utc", Parse(expression, "timestamp", {})
+            if column.endswith("_legacy_code"):
+                name = column.removesuffix("_legacy_code") + "_code"
+                expression = Lookup(expression, column)
+                crosswalks[column] = make_crosswalk(column, run, entity.name, name)
+            fields.append(FieldMap(name, expression, origin, *[Policy.QUARANTINE] * 3, is_required=False))
+        records.append(Record(entity.name, entity.name, SYSTEM, f"t_{entity.name}", origin, tuple(fields)))
+    system = SourceSystem(SYSTEM, SourceKind.DELIMITED, "", "", {}, "OFFICIAL-SENSITIVE", 1, "", tuple(tables))
+    letter = run.context.division
+    day = date(2026, 9, 1)
+    return Pack(letter, "test", "test", "0" * 64, day, (system,), tuple(records), crosswalks, ())
+
+
+def make_crosswalk(name: str, run: RunFactory, entity: str, field: str) -> Crosswalk:
+    codes = sorted({r[field] for r in run.rows[entity]})
+    decide = {f"L{c}": CodeDecision(f"L{c}", c, "", "AGREED", "test", "2026-09-01", "", Origin("t", 1)) for c in codes}
+    return Crosswalk(name, decide)
+
+
+def make_raw_row(entity: str, row: dict[str, Any] | None, key: str, number: int) -> dict[str, Any]:
+    """The legacy row a mapped row was made from."""
+    from zoneinfo import ZoneInfo
+
+    raw: dict[str, Any] = {"legacy_key": key, "_source_row": number}
+    for column in RAW_COLUMNS.get(entity, {}):
+        if row is None:
+            raw[column] = "unreadable"
+        elif column.endswith("_local"):
+            moment = row[column.removesuffix("_local") + "_utc"]
+            raw[column] = moment.astimezone(ZoneInfo("Europe/London")).strftime("%d/%m/%Y %H:%M:%S")
+        elif column.endswith("_legacy_code"):
+            raw[column] = "L" + row[column.removesuffix("_legacy_code") + "_code"]
+        else:
+            raw[column] = row[column]
+    return raw
+
+
 @pytest.fixture
-def make_run(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., RunFactory]]:
-    """Function that makes the rows of a run; its pack is not needed, its source tables name their entity."""
-
-    def primary_entities(context: RunContext) -> dict[tuple[str, str], str]:
-        mapped = load_schema().mapped_entities()
-        return {(SYSTEM, f"t_{e.name}"): e.name for e in mapped if made[-1].rows[e.name]}
-
-    made: list[RunFactory] = []
+def make_run(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Callable[..., RunFactory]:
+    """Function that makes the rows of a run, and the pack it was mapped by."""
+    packs: list[Pack] = []
 
     def make(run_id: str = RUN_IDS[0], division: str | None = None) -> RunFactory:
-        made.append(RunFactory(settings, division or pick_division(), run_id))
-        return made[-1]
+        run = RunFactory(settings, division or pick_division(), run_id)
+        packs.append(make_pack(run))
+        return run
 
-    monkeypatch.setattr("migration.quality.reconcile.primary_entities", primary_entities)
-    yield make
+    monkeypatch.setattr("migration.quality.reconcile.load_pack", lambda *_: packs[-1])
+    return make
 
 
 @pytest.fixture
