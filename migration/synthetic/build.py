@@ -14,15 +14,27 @@ from pathlib import Path
 from migration.errors import ConfigError
 from migration.settings import Settings
 from migration.synthetic.addresses import AddressBook, load_address_book
+from migration.synthetic.composite_database.write import write_composite_database
+from migration.synthetic.effective_dated.write import write_effective_dated
 from migration.synthetic.estate import DivisionRecords, make_division
 from migration.synthetic.families import Family, list_families, load_family
+from migration.synthetic.file_set.write import write_file_set
 from migration.synthetic.gazetteer import DEFAULT_ENTRIES, DEFAULT_RELEASE, build_gazetteer
+from migration.synthetic.mainframe.write import write_mainframe
 from migration.synthetic.relational.write import write_relational
 from migration.synthetic.truth import Truth
 from migration.synthetic.wide_export.write import write_wide_export
+from migration.synthetic.wide_tables.write import write_wide_tables
+from migration.synthetic.xml_export.write import write_xml_export
 
 Writer = Callable[[Family, DivisionRecords, Path, Truth, str], None]
 WRITERS: dict[str, Writer] = {
+    "mainframe": write_mainframe,
+    "wide_tables": write_wide_tables,
+    "effective_dated": write_effective_dated,
+    "xml_export": write_xml_export,
+    "file_set": write_file_set,
+    "composite_database": write_composite_database,
     "relational": write_relational,
     "wide_export": write_wide_export,
 }

@@ -5,7 +5,7 @@ absent.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,26 +17,41 @@ Column = list[Any]
 
 @dataclass
 class Table:
-    """A legacy table: its columns by name, in order; all of one length."""
+    """A legacy table: its columns by name, in order; all of one length.
+
+    `key` names the key columns, joined by commas. `kinds` gives the SQL type of columns whose name does not tell it.
+    """
 
     name: str
     key: str
     columns: dict[str, Column]
+    kinds: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
         """Rows of the table."""
         return len(next(iter(self.columns.values())))
 
-    def keys(self, index: Sequence[int] | Ints) -> list[str]:
-        """Keys of the rows at `index`, as text."""
-        column = self.columns[self.key]
-        return [str(column[i]) for i in index]
+    @property
+    def key_columns(self) -> tuple[str, ...]:
+        """Names of the key columns."""
+        return tuple(self.key.split(","))
+
+    def keys(self, index: Sequence[int] | Ints | None = None) -> list[str]:
+        """Keys of the rows at `index` (all where None) as text, the parts joined by `|`."""
+        parts = [self.columns[c] for c in self.key_columns]
+        rows = range(self.rows) if index is None else [int(i) for i in index]
+        return ["|".join(str(column[i]) for column in parts) for i in rows]
 
     def append_copies(self, index: Sequence[int] | Ints, new_keys: Sequence[Any]) -> None:
-        """Add the rows at `index` again under new keys."""
+        """Add the rows at `index` again under new values of the only key column."""
         for name, column in self.columns.items():
             column.extend(new_keys if name == self.key else [column[i] for i in index])
+
+    def reshape(self, name: str, key: str, columns: Mapping[str, str | Column], kinds: Mapping[str, str]) -> "Table":
+        """The same rows as another table: each new column is an old one's name or a list of values."""
+        made = {new: self.columns[old] if isinstance(old, str) else old for new, old in columns.items()}
+        return Table(name, key, made, kinds)
 
 
 def texts(values: Texts) -> Column:

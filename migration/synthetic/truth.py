@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from migration.synthetic.columns import Table
 from migration.synthetic.dirt import REASONS
 from migration.synthetic.draws import Ints
 from migration.synthetic.estate import DivisionRecords
@@ -103,6 +104,18 @@ class Truth:
         """Say how many rows a source table has."""
         self.counts.append((division, self.source_system, table, rows))
 
+    def relabel(self, table: str, keys: Mapping[str, tuple[str, str]]) -> None:
+        """Say the new table and key for each old key of `table`: the same rows in another shape."""
+        for gathered in (self.persons, self.locations, self.dirt):
+            gathered[:] = [_relabelled(part, table, keys) for part in gathered]
+
+    def absorb(self, part: "Truth") -> None:
+        """Add the truth gathered elsewhere."""
+        self.persons += part.persons
+        self.locations += part.locations
+        self.dirt += part.dirt
+        self.counts += part.counts
+
     def write(self, folder: Path) -> None:
         """Write the truth files, in key order."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -137,3 +150,19 @@ def _table(division: str | list[str], size: int, columns: Mapping[str, object]) 
         else:
             arrays[name] = pa.array(values, pa.int64() if name in _NUMBERS else pa.string())
     return pa.table(arrays)
+
+
+def _relabelled(part: pa.Table, table: str, keys: Mapping[str, tuple[str, str]]) -> pa.Table:
+    if not part.num_rows or part["source_table"][0].as_py() != table:
+        return part
+    old = part["source_key"].to_pylist()
+    part = part.filter(pa.array([k in keys for k in old], pa.bool_()))
+    new = [keys[k] for k in old if k in keys]
+    for i, name in enumerate(("source_table", "source_key")):
+        part = part.set_column(part.column_names.index(name), name, pa.array([n[i] for n in new], pa.string()))
+    return part
+
+
+def new_keys(old: Table, new: Table) -> dict[str, tuple[str, str]]:
+    """New table and key by old key, for tables that hold the same rows in the same order."""
+    return {k: (new.name, n) for k, n in zip(old.keys(), new.keys(), strict=True)}

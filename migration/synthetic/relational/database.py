@@ -15,12 +15,27 @@ from migration.synthetic.columns import Table
 WHOLE_NUMBERS = frozenset({"CRIME_SEQ", "AGE_AT_REC", "AGE_AT_TIME", "EASTING", "NORTHING"})
 DECIMALS = frozenset({"VALUE_GBP"})
 BATCH = 20_000
+TYPES: dict[str, sa.types.TypeEngine[Any]] = {
+    "INTEGER": sa.BigInteger(),
+    "NUMERIC(12,2)": sa.Numeric(12, 2),
+    "DATETIME": sa.DateTime(),
+    "DATE": sa.Date(),
+}
+AS_TEXT = frozenset({"DATETIME", "DATE"})
+"""Kinds that SQLite holds as the text it was given."""
 
 
-def _kind(column: str) -> str:
+def _kind(table: Table, column: str) -> str:
+    if column in table.kinds:
+        return table.kinds[column]
     if column in DECIMALS:
         return "NUMERIC(12,2)"
     return "INTEGER" if (column.endswith("_ID") and column != "PNC_ID") or column in WHOLE_NUMBERS else "TEXT"
+
+
+def _sqlite_kind(table: Table, column: str) -> str:
+    kind = _kind(table, column)
+    return "TEXT" if kind in AS_TEXT else kind
 
 
 def write_sqlite(tables: list[Table], path: Path) -> None:
@@ -33,8 +48,9 @@ def write_sqlite(tables: list[Table], path: Path) -> None:
         connection.execute("PRAGMA synchronous = OFF")
         for table in tables:
             names = list(table.columns)
-            columns = ", ".join(f'"{c}" {_kind(c)}' + (" PRIMARY KEY" if c == table.key else "") for c in names)
-            connection.execute(f'CREATE TABLE "{table.name}" ({columns})')
+            columns = ", ".join(f'"{c}" {_sqlite_kind(table, c)}' for c in names)
+            key = ", ".join(f'"{c}"' for c in table.key_columns)
+            connection.execute(f'CREATE TABLE "{table.name}" ({columns}, PRIMARY KEY ({key}))')
             marks = ", ".join("?" * len(names))
             rows = zip(*table.columns.values(), strict=True)
             connection.executemany(f'INSERT INTO "{table.name}" VALUES ({marks})', rows)
@@ -47,26 +63,36 @@ def write_sqlite(tables: list[Table], path: Path) -> None:
 def write_database(tables: list[Table], url: str) -> None:
     """Write all tables to the database at `url` (names in lower case), replacing tables of the same names."""
     engine = sa.create_engine(url)
-    types: dict[str, sa.types.TypeEngine[Any]] = {
-        "INTEGER": sa.BigInteger(),
-        "NUMERIC(12,2)": sa.Numeric(12, 2),
-        "TEXT": sa.Text(),
-    }
     with engine.begin() as connection:
+        if engine.dialect.name in {"mysql", "mariadb"}:
+            connection.execute(sa.text("SET SESSION sql_mode = 'ALLOW_INVALID_DATES'"))
         for table in tables:
-            made = sa.Table(
-                table.name.lower(),
-                sa.MetaData(),
-                *(
-                    sa.Column(c.lower(), types[_kind(c)], primary_key=c == table.key, autoincrement=False)
-                    for c in table.columns
-                ),
-            )
-            made.drop(connection, checkfirst=True)
-            made.create(connection)
-            names = [c.lower() for c in table.columns]
-            rows = list(zip(*table.columns.values(), strict=True))
-            for start in range(0, len(rows), BATCH):
-                batch = [dict(zip(names, row, strict=True)) for row in rows[start : start + BATCH]]
-                connection.execute(made.insert(), batch)
+            _write_table(connection, table)
     engine.dispose()
+
+
+def _write_table(connection: sa.Connection, table: Table) -> None:
+    names = [c.lower() for c in table.columns]
+    made = sa.Table(
+        table.name.lower(),
+        sa.MetaData(),
+        *(
+            sa.Column(c.lower(), _sql_type(table, c), primary_key=c in table.key_columns, autoincrement=False)
+            for c in table.columns
+        ),
+        mysql_charset="latin1",
+        mysql_engine="InnoDB",
+    )
+    made.drop(connection, checkfirst=True)
+    made.create(connection)
+    insert = sa.text(f"INSERT INTO {made.name} ({', '.join(names)}) VALUES ({', '.join(f':{name}' for name in names)})")
+    rows = list(zip(*table.columns.values(), strict=True))
+    for start in range(0, len(rows), BATCH):
+        connection.execute(insert, [dict(zip(names, row, strict=True)) for row in rows[start : start + BATCH]])
+
+
+def _sql_type(table: Table, column: str) -> sa.types.TypeEngine[Any]:
+    kind = _kind(table, column)
+    if kind == "TEXT":
+        return sa.String(80) if column in table.key_columns else sa.Text()
+    return TYPES[kind]

@@ -25,6 +25,18 @@ UNCODED = ("MO_CAT", "PROP_CAT")
 
 def write_relational(family: Family, records: DivisionRecords, folder: Path, truth: Truth, url: str = "") -> None:
     """Write a division's database (a SQLite file in `folder`, or the database at `url`) and add its truth."""
+    tables = make_tables(family, records, truth)
+    every = [*tables.values(), *_make_code_tables(family, records, tables), make_metadata(records)]
+    for table in every:
+        truth.add_count(records.division, table.name, table.rows)
+    if url:
+        write_database(every, url)
+    else:
+        write_sqlite(every, folder / family.file)
+
+
+def make_tables(family: Family, records: DivisionRecords, truth: Truth) -> dict[str, Table]:
+    """The normalised tables of a division with planted faults and truth: what other shapes are made from."""
     made = [
         *make_event_tables(records, family.codes),
         *make_people_tables(records, family.codes),
@@ -37,13 +49,7 @@ def write_relational(family: Family, records: DivisionRecords, folder: Path, tru
     truth.add_persons(records, "NOMINAL", tables["NOMINAL"].keys(named), named)
     placed = np.setdiff1d(np.arange(len(records.places)), empty)
     truth.add_locations(records, "LOCATION", tables["LOCATION"].keys(placed), placed)
-    every = [*made, *_make_code_tables(family, records, tables), _make_metadata(records)]
-    for table in every:
-        truth.add_count(records.division, table.name, table.rows)
-    if url:
-        write_database(every, url)
-    else:
-        write_sqlite(every, folder / family.file)
+    return tables
 
 
 def _code_table(name: str, values: dict[str, str]) -> Table:
@@ -77,7 +83,8 @@ def _make_code_tables(family: Family, records: DivisionRecords, tables: dict[str
     return [*made, _code_table("REF_STATION", stations), _code_table("REF_BEAT", beats)]
 
 
-def _make_metadata(records: DivisionRecords) -> Table:
+def make_metadata(records: DivisionRecords) -> Table:
+    """The table that says what the database is."""
     values = {
         "NOTICE": "SYNTHETIC: invented people, addresses and crimes",
         "SEED": str(records.seed),

@@ -1,0 +1,1 @@
+"""Writer of the effective-dated estate: a database per division in which reports and nominals have versions."""

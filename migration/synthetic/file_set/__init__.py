@@ -1,0 +1,1 @@
+"""Writer of the file set: pipe-delimited files without quoting, one per table."""
