@@ -181,9 +181,11 @@ def _merge(parts: Sequence[_Part], keys: IntArray) -> Pairs:
     return Pairs(left, right, scores, levels, rules | mark_rules(keys, left, right))
 
 
-def score_given(matrix: Matrix, model: Model, left: IntArray, right: IntArray) -> tuple[FloatArray, LongArray]:
+def score_given(
+    matrix: Matrix, model: Model, left: IntArray, right: IntArray, logs: FloatArray | None = None
+) -> tuple[FloatArray, LongArray]:
     """Scores and packed levels of given pairs of record numbers, whatever blocking would say of them."""
-    tables = make_tables(matrix, compile_model(model, matrix))
+    tables = make_tables(matrix, compile_model(model, matrix, logs))
     scores, levels = np.empty(len(left), np.float64), np.empty(len(left), np.int64)
     score_pairs(tables, left.astype(np.int32), right.astype(np.int32), -1e9, scores, levels)
     return scores, levels

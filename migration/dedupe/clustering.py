@@ -245,12 +245,13 @@ def _cluster_chunk(
     verified: IntArray,
     found: IntArray,
 ) -> LongArray:
-    refused = []
-    for component in range(*job):
-        part = slice(int(starts[component]), int(starts[component + 1]))
-        labels, pairs = group_component(
+    return np.asarray(
+        group_components(
             tables,
-            members[part],
+            members,
+            starts,
+            *job,
+            found,
             rules.vetoes,
             rules.cautions,
             rules.limits,
@@ -259,10 +260,7 @@ def _cluster_chunk(
             careful,
             verified,
         )
-        found[part] = labels
-        if len(pairs):
-            refused.append(pairs)
-    return np.concatenate(refused) if refused else _no_pairs()
+    )
 
 
 @compiled
@@ -299,9 +297,10 @@ def pair_weight(
     chosen: IntArray,
 ) -> float:
     """A pair's weight when groups are joined: its score within limits, `NEVER` for a veto, `ALWAYS` for a firm link."""
-    score = score_pair(tables, i, j, -1e9, chosen)
-    packed = pack_levels(tables, chosen)
-    comparisons = len(tables.starts) - 1
+    rows, chars, offsets, masks, lines, numbers, starts, logs, prior = tables
+    score = score_pair(rows, chars, offsets, masks, lines, numbers, starts, logs, prior, i, j, -1e9, chosen)
+    packed = pack_levels(lines, starts, chosen)
+    comparisons = len(starts) - 1
     identifiers = _identifiers(verified, i, j)
     if identifiers < 0 or score < limits[1] or any_set_holds(vetoes, packed, comparisons):
         return NEVER
@@ -312,6 +311,37 @@ def pair_weight(
     if any_set_holds(cautions, packed, comparisons):
         score = min(score, limits[4])
     return float(min(max(score, limits[2]), limits[3]))
+
+
+@compiled
+def group_components(
+    tables: Tables,
+    members: IntArray,
+    starts: LongArray,
+    first: int,
+    last: int,
+    found: IntArray,
+    vetoes: LongArray,
+    cautions: LongArray,
+    limits: FloatArray,
+    together: LongArray,
+    apart: LongArray,
+    careful: BoolArray,
+    verified: IntArray,
+) -> LongArray:
+    """Write the groups of consecutive components into `found`; returns the pairs refused as ambiguous."""
+    refused = np.zeros(64, dtype=np.int64)
+    count = 0
+    for component in range(first, last):
+        part = members[starts[component] : starts[component + 1]]
+        labels, pairs = group_component(tables, part, vetoes, cautions, limits, together, apart, careful, verified)
+        for place in range(len(part)):
+            found[starts[component] + place] = labels[place]
+        while count + len(pairs) > len(refused):
+            refused = np.concatenate((refused, np.zeros_like(refused)))
+        refused[count : count + len(pairs)] = pairs
+        count += len(pairs)
+    return refused[:count].copy()
 
 
 @compiled

@@ -55,35 +55,33 @@ LEVEL_BITS = 4
 
 
 class Tables(NamedTuple):
-    """Everything the kernel reads: a matrix and a program (see `Matrix`, `StringPool` and `Program`)."""
+    """Everything the kernel reads: a matrix and a program (see `Matrix`, `StringPool` and `Program`).
+
+    Compiled functions unpack it once at the top: reading a field inside a loop would count references each time.
+    """
 
     rows: IntArray
     chars: ByteArray
     offsets: LongArray
     masks: IntArray
     lines: IntArray
-    limits: FloatArray
-    weights: FloatArray
-    frequencies: IntArray
+    numbers: FloatArray
     starts: IntArray
-    best: FloatArray
     logs: FloatArray
     prior: float
 
 
 def make_tables(matrix: Matrix, program: Program) -> Tables:
     """The kernel's tables of one matrix and one program."""
+    pool = matrix.pool
     return Tables(
         matrix.rows,
-        matrix.pool.chars,
-        matrix.pool.offsets,
-        matrix.pool.masks,
+        pool.chars,
+        pool.offsets,
+        pool.masks,
         program.lines,
-        program.limits,
-        program.weights,
-        program.frequencies,
+        program.numbers,
         program.starts,
-        program.best,
         program.logs,
         program.prior,
     )
@@ -133,25 +131,27 @@ def _integer_test(rows: IntArray, i: int, j: int, operation: int, a: int, b: int
 
 
 @compiled
-def _can_pass(tables: Tables, operation: int, x: int, y: int, limit: float) -> bool:
+def _can_pass(
+    chars: ByteArray, offsets: LongArray, masks: IntArray, operation: int, x: int, y: int, limit: float
+) -> bool:
     """Whether a string test could hold, from lengths, letters and first letters only."""
     if x == 0 or y == 0:
         return False
-    length_x = tables.offsets[x + 1] - tables.offsets[x]
-    length_y = tables.offsets[y + 1] - tables.offsets[y]
-    only_x = count_letters(tables.masks[x] & ~tables.masks[y])
-    only_y = count_letters(tables.masks[y] & ~tables.masks[x])
+    length_x = offsets[x + 1] - offsets[x]
+    length_y = offsets[y + 1] - offsets[y]
+    only_x = count_letters(masks[x] & ~masks[y])
+    only_y = count_letters(masks[y] & ~masks[x])
     if operation in (LEVENSHTEIN, ALIGNMENT, DAMERAU):
         return bool(max(abs(length_x - length_y), only_x, only_y) <= limit)
     if operation in (JARO_WINKLER, JARO):
-        return _highest_jaro(tables, operation, x, y, min(length_x - only_x, length_y - only_y)) + 1e-9 >= limit
-    return bool(tables.chars[tables.offsets[x]] == tables.chars[tables.offsets[y]])
+        return _highest_jaro(chars, offsets, operation, x, y, min(length_x - only_x, length_y - only_y)) + 1e-9 >= limit
+    return bool(chars[offsets[x]] == chars[offsets[y]])
 
 
 @compiled
-def _highest_jaro(tables: Tables, operation: int, x: int, y: int, common: int) -> float:
-    first, second = tables.offsets[x], tables.offsets[y]
-    length_x, length_y = tables.offsets[x + 1] - first, tables.offsets[y + 1] - second
+def _highest_jaro(chars: ByteArray, offsets: LongArray, operation: int, x: int, y: int, common: int) -> float:
+    first, second = offsets[x], offsets[y]
+    length_x, length_y = offsets[x + 1] - first, offsets[y + 1] - second
     if min(length_x, length_y) > LONGEST:
         return 1.0
     if common <= 0:
@@ -161,16 +161,16 @@ def _highest_jaro(tables: Tables, operation: int, x: int, y: int, common: int) -
     highest = (common / shortened_x + common / shortened_y + 1.0) / 3.0
     if operation == JARO_WINKLER and highest > 0.7:
         prefix = 0
-        while prefix < min(4, length_x, length_y) and tables.chars[first + prefix] == tables.chars[second + prefix]:
+        while prefix < min(4, length_x, length_y) and chars[first + prefix] == chars[second + prefix]:
             prefix += 1
         highest += prefix * 0.1 * (1.0 - highest)
     return float(highest)
 
 
 @compiled
-def _string_test(tables: Tables, operation: int, x: int, y: int, limit: float) -> bool:
-    chars, first, second = tables.chars, tables.offsets[x], tables.offsets[y]
-    length_x, length_y = tables.offsets[x + 1] - first, tables.offsets[y + 1] - second
+def _string_test(chars: ByteArray, offsets: LongArray, operation: int, x: int, y: int, limit: float) -> bool:
+    first, second = offsets[x], offsets[y]
+    length_x, length_y = offsets[x + 1] - first, offsets[y + 1] - second
     if operation == JARO_WINKLER:
         return jaro_winkler(chars, first, length_x, second, length_y) >= limit
     if operation == JARO:
@@ -186,90 +186,129 @@ def _string_test(tables: Tables, operation: int, x: int, y: int, limit: float) -
 
 
 @compiled
-def _try_line(tables: Tables, number: int, i: int, j: int, settle: bool) -> int:
+def _try_line(
+    rows: IntArray,
+    chars: ByteArray,
+    offsets: LongArray,
+    masks: IntArray,
+    lines: IntArray,
+    numbers: FloatArray,
+    number: int,
+    i: int,
+    j: int,
+    settle: bool,
+) -> int:
     """1 if the line applies, 0 if not, `OPEN` if only a string comparison can tell and `settle` is off."""
     answer = 1
     for part in range(2):
-        operation = tables.lines[number, 1 + 4 * part]
+        operation = lines[number, 1 + 4 * part]
         if operation == 0:
             continue
-        a, b = tables.lines[number, 2 + 4 * part], tables.lines[number, 3 + 4 * part]
-        limit = tables.limits[number, part]
+        a, b = lines[number, 2 + 4 * part], lines[number, 3 + 4 * part]
+        limit = numbers[number, part]
         if operation < FIRST_STRING_OPERATION or operation > LAST_STRING_OPERATION:
-            if not _integer_test(tables.rows, i, j, operation, a, b, tables.lines[number, 4 + 4 * part], limit):
+            if not _integer_test(rows, i, j, operation, a, b, lines[number, 4 + 4 * part], limit):
                 return 0
-        elif not _can_pass(tables, operation, tables.rows[i, a], tables.rows[j, b], limit):
+        elif not _can_pass(chars, offsets, masks, operation, rows[i, a], rows[j, b], limit):
             return 0
         elif not settle:
             answer = OPEN
-        elif not _string_test(tables, operation, tables.rows[i, a], tables.rows[j, b], limit):
+        elif not _string_test(chars, offsets, operation, rows[i, a], rows[j, b], limit):
             return 0
     return answer
 
 
 @compiled
-def _line_weight(tables: Tables, number: int, i: int, j: int) -> float:
-    weight = tables.weights[number, 0]
-    row = tables.frequencies[number]
+def _line_weight(
+    rows: IntArray, lines: IntArray, numbers: FloatArray, logs: FloatArray, number: int, i: int, j: int
+) -> float:
+    weight = numbers[number, 2]
+    row = lines[number, 10]
     if row >= 0:
-        column = tables.lines[number, 9]
-        x, y = tables.rows[i, column], tables.rows[j, column]
-        if tables.lines[number, 1] == ANY_EQUAL:
-            x = y = _common_code(
-                tables.rows, i, j, tables.lines[number, 2], tables.lines[number, 3], tables.lines[number, 4]
-            )
-        commoner = max(tables.logs[row, x], tables.logs[row, y], tables.weights[number, 3])
-        weight += tables.weights[number, 1] * (tables.weights[number, 2] - commoner)
+        column = lines[number, 9]
+        x, y = rows[i, column], rows[j, column]
+        if lines[number, 1] == ANY_EQUAL:
+            x = y = _common_code(rows, i, j, lines[number, 2], lines[number, 3], lines[number, 4])
+        commoner = max(logs[row, x], logs[row, y], numbers[number, 5])
+        weight += numbers[number, 3] * (numbers[number, 4] - commoner)
     return float(weight)
 
 
 @compiled
-def _first_line(tables: Tables, comparison: int, first: int, i: int, j: int, settle: bool) -> int:
+def _first_line(
+    rows: IntArray,
+    chars: ByteArray,
+    offsets: LongArray,
+    masks: IntArray,
+    lines: IntArray,
+    numbers: FloatArray,
+    end: int,
+    first: int,
+    i: int,
+    j: int,
+    settle: bool,
+) -> int:
     """Number of the first line that applies, or, when not settling, -1 - line of the first that is open."""
-    for number in range(first, tables.starts[comparison + 1]):
-        answer = _try_line(tables, number, i, j, settle)
+    for number in range(first, end):
+        answer = _try_line(rows, chars, offsets, masks, lines, numbers, number, i, j, settle)
         if answer == 1:
             return number
         if answer == OPEN:
             return -1 - number
-    return int(tables.starts[comparison + 1] - 1)
+    return end - 1
 
 
 @compiled
-def score_pair(tables: Tables, i: int, j: int, floor: float, chosen: IntArray) -> float:
+def score_pair(
+    rows: IntArray,
+    chars: ByteArray,
+    offsets: LongArray,
+    masks: IntArray,
+    lines: IntArray,
+    numbers: FloatArray,
+    starts: IntArray,
+    logs: FloatArray,
+    prior: float,
+    i: int,
+    j: int,
+    floor: float,
+    chosen: IntArray,
+) -> float:
     """Match weight of two records, with the line that applied of every comparison in `chosen`.
 
     Below `floor` the value is only an upper bound, and `chosen` is not complete.
     """
-    comparisons = len(tables.starts) - 1
-    score = tables.prior
+    comparisons = len(starts) - 1
+    score = prior
     for comparison in range(comparisons):
-        number = _first_line(tables, comparison, tables.starts[comparison], i, j, False)
+        number = _first_line(
+            rows, chars, offsets, masks, lines, numbers, starts[comparison + 1], starts[comparison], i, j, False
+        )
         chosen[comparison] = number
-        score += _line_weight(tables, number, i, j) if number >= 0 else tables.best[-1 - number]
+        score += _line_weight(rows, lines, numbers, logs, number, i, j) if number >= 0 else numbers[-1 - number, 6]
     if score < floor - BOUND_SLACK:
         return float(score)
     for comparison in range(comparisons):
         if chosen[comparison] < 0:
             first = -1 - chosen[comparison]
-            number = _first_line(tables, comparison, first, i, j, True)
+            number = _first_line(rows, chars, offsets, masks, lines, numbers, starts[comparison + 1], first, i, j, True)
             chosen[comparison] = number
-            score += _line_weight(tables, number, i, j) - tables.best[first]
+            score += _line_weight(rows, lines, numbers, logs, number, i, j) - numbers[first, 6]
             if score < floor - BOUND_SLACK:
                 return float(score)
     # Added again in the model's order, so that the last digit does not depend on which parts were bounded first.
-    score = tables.prior
+    score = prior
     for comparison in range(comparisons):
-        score += _line_weight(tables, chosen[comparison], i, j)
+        score += _line_weight(rows, lines, numbers, logs, chosen[comparison], i, j)
     return float(score)
 
 
 @compiled
-def pack_levels(tables: Tables, chosen: IntArray) -> np.int64:
+def pack_levels(lines: IntArray, starts: IntArray, chosen: IntArray) -> np.int64:
     """The levels of a pair, four bits per comparison, the first comparison lowest."""
     packed = np.int64(0)
-    for comparison in range(len(tables.starts) - 1):
-        packed |= np.int64(tables.lines[chosen[comparison], 0]) << np.int64(LEVEL_BITS * comparison)
+    for comparison in range(len(starts) - 1):
+        packed |= np.int64(lines[chosen[comparison], 0]) << np.int64(LEVEL_BITS * comparison)
     return packed
 
 
@@ -301,6 +340,7 @@ def score_blocks(
     Returns:
         Pairs kept and pairs looked at.
     """
+    rows, chars, offsets, masks, lines, numbers, line_starts, logs, prior = tables
     chosen = np.zeros(MOST_COMPARISONS, dtype=np.int32)
     kept = 0
     seen = 0
@@ -315,12 +355,14 @@ def score_blocks(
                     continue
                 seen += 1
                 a, b = min(i, j), max(i, j)
-                score = score_pair(tables, a, b, floor, chosen)
+                score = score_pair(
+                    rows, chars, offsets, masks, lines, numbers, line_starts, logs, prior, a, b, floor, chosen
+                )
                 if score >= floor:
                     left[kept] = a
                     right[kept] = b
                     scores[kept] = score
-                    levels[kept] = pack_levels(tables, chosen)
+                    levels[kept] = pack_levels(lines, line_starts, chosen)
                     kept += 1
     return kept, seen
 
@@ -338,11 +380,14 @@ def score_pairs(
     tables: Tables, left: IntArray, right: IntArray, floor: float, scores: FloatArray, levels: LongArray
 ) -> None:
     """Score given pairs; where a pair is below `floor` its score is an upper bound and its levels are 0."""
+    rows, chars, offsets, masks, lines, numbers, line_starts, logs, prior = tables
     chosen = np.zeros(MOST_COMPARISONS, dtype=np.int32)
     for pair in range(len(left)):
         a, b = min(left[pair], right[pair]), max(left[pair], right[pair])
-        scores[pair] = score_pair(tables, a, b, floor, chosen)
-        levels[pair] = pack_levels(tables, chosen) if scores[pair] >= floor else 0
+        scores[pair] = score_pair(
+            rows, chars, offsets, masks, lines, numbers, line_starts, logs, prior, a, b, floor, chosen
+        )
+        levels[pair] = pack_levels(lines, line_starts, chosen) if scores[pair] >= floor else 0
 
 
 @compiled

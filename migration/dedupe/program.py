@@ -29,28 +29,27 @@ class Program:
     """Arrays of one model over one matrix.
 
     Attributes:
-        lines: per alternative: level, then (operation, left column, right column, span) twice, then frequency column.
-        limits: per alternative: the two thresholds.
-        weights: per alternative: weight, term-frequency weight, log2 u, log2 of the frequency floor, most it can weigh.
-        frequencies: per alternative: row of `logs`, -1 without term frequency.
+        lines: per alternative: level, then (operation, left column, right column, span) twice, then frequency column
+            and row of `logs` (-1 without term frequency).
+        numbers: per alternative: the two thresholds, weight, term-frequency weight, log2 u, log2 of the frequency floor,
+            and the most that this line or a later one of its comparison can weigh.
         starts: first line of every comparison, and the number of lines.
-        best: per line: the most that this line or a later one of its comparison can weigh.
         logs: log2 frequency of every pool string, one row per frequency column.
         prior: weight of a pair before any comparison.
     """
 
     lines: IntArray
-    limits: FloatArray
-    weights: FloatArray
-    frequencies: IntArray
+    numbers: FloatArray
     starts: IntArray
-    best: FloatArray
     logs: FloatArray
     prior: float
 
 
-def compile_model(model: Model, matrix: Matrix) -> Program:
+def compile_model(model: Model, matrix: Matrix, logs: FloatArray | None = None) -> Program:
     """The program of a model over the columns of a matrix.
+
+    Args:
+        logs: `frequency_table` of the same frequencies, to save making it again.
 
     Raises:
         ConfigError: a level has more than two conditions in one alternative, or there are more than 16 comparisons.
@@ -58,39 +57,30 @@ def compile_model(model: Model, matrix: Matrix) -> Program:
     if len(model.comparisons) > MOST_COMPARISONS:
         found = f"{len(model.comparisons)} comparisons"
         raise ConfigError(f"linkage model {model.name}", found, f"at most {MOST_COMPARISONS}", "Drop the weakest.")
-    tf_columns = model.frequency_columns
-    logs = _frequency_table(model, matrix, tf_columns)
+    table = frequency_table(model, matrix) if logs is None else logs
     lines: list[list[int]] = []
-    limits: list[list[float]] = []
-    weights: list[list[float]] = []
-    frequencies: list[int] = []
+    numbers: list[list[float]] = []
     starts = [0]
     for comparison in model.comparisons:
         for number, level in enumerate(comparison.levels):
-            row = tf_columns.index(level.tf) if level.tf else -1
+            row = model.frequency_columns.index(level.tf) if level.tf else -1
             for tests in level.when:
                 line, limit = _line(model, comparison.name, number, tests, matrix)
-                lines.append([*line, _place(matrix, level.tf)])
-                limits.append(limit)
-                weights.append(_weights(level, logs[row] if row >= 0 else None))
-                frequencies.append(row)
+                lines.append([*line, _place(matrix, level.tf), row])
+                numbers.append([*limit, *_weights(level, table[row] if row >= 0 else None)])
         starts.append(len(lines))
-    weight_array = np.asarray(weights, dtype=np.float64)
+    number_array = np.asarray(numbers, dtype=np.float64).reshape(len(lines), 7)
+    number_array[:, 6] = _suffix_best(number_array[:, 6], starts)
     return Program(
-        lines=np.asarray(lines, dtype=np.int32),
-        limits=np.asarray(limits, dtype=np.float64),
-        weights=weight_array,
-        frequencies=np.asarray(frequencies, dtype=np.int32),
-        starts=np.asarray(starts, dtype=np.int32),
-        best=_suffix_best(weight_array[:, 4], starts),
-        logs=logs,
-        prior=model.prior,
+        np.asarray(lines, dtype=np.int32), number_array, np.asarray(starts, dtype=np.int32), table, model.prior
     )
 
 
-def _frequency_table(model: Model, matrix: Matrix, columns: tuple[str, ...]) -> FloatArray:
+def frequency_table(model: Model, matrix: Matrix) -> FloatArray:
+    """log2 frequency of every pool string, one row per frequency column of the model."""
     rows = [
-        frequency_weights(matrix, model.frequencies.get(c, {}), model.unseen.get(c, UNSEEN_FREQUENCY)) for c in columns
+        frequency_weights(matrix, model.frequencies.get(c, {}), model.unseen.get(c, UNSEEN_FREQUENCY))
+        for c in model.frequency_columns
     ]
     return np.asarray(rows, dtype=np.float64) if rows else np.zeros((1, 1))
 

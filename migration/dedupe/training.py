@@ -12,15 +12,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from migration.dedupe.blocking import Rule, build_blocks, rank_records
+from migration.dedupe.blocking import Blocks, Rule, build_blocks, rank_records
 from migration.dedupe.candidates import RANK_COLUMNS, score_given
 from migration.dedupe.compiled import FloatArray, IntArray, LongArray
 from migration.dedupe.kernel import LEVEL_BITS
 from migration.dedupe.matrix import Matrix, count_frequencies
 from migration.dedupe.model import Comparison, Model
+from migration.dedupe.program import frequency_table
 
-RANDOM_PAIRS = 1_000_000
-TRAINING_PAIRS = 300_000
+RANDOM_PAIRS = 500_000
+TRAINING_PAIRS = 100_000
 ROUNDS = 40
 SETTLED = 1e-5
 SMALLEST_M, SMALLEST_U = 1e-4, 1e-7
@@ -32,9 +33,10 @@ def train_model(matrix: Matrix, model: Model, rules: Sequence[Rule]) -> Model:
     frequencies = {c: count_frequencies(matrix, c) for c in model.frequency_columns}
     unseen = {c: 1.0 / max(int((matrix.column(c) != 0).sum()), 2) for c in model.frequency_columns}
     plain = replace(model, frequencies=frequencies, unseen=unseen)
-    chances = estimate_chances(matrix, plain)
+    logs = frequency_table(plain, matrix)
+    chances = estimate_chances(matrix, plain, logs)
     with_chances = _with_levels(plain, chances, None)
-    shares, prior = estimate_shares(matrix, with_chances, rules)
+    shares, prior = estimate_shares(matrix, with_chances, rules, logs)
     trained = _with_levels(with_chances, chances, shares)
     return replace(trained, prior=prior, name="trained")
 
@@ -48,7 +50,7 @@ def level_counts(model: Model, packed: LongArray, weights: FloatArray | None = N
     return counts
 
 
-def estimate_chances(matrix: Matrix, model: Model) -> list[FloatArray]:
+def estimate_chances(matrix: Matrix, model: Model, logs: FloatArray) -> list[FloatArray]:
     """U of every level: its share among random pairs in which the comparison has something to compare."""
     generator = np.random.Generator(np.random.PCG64(SEED))
     records = len(matrix)
@@ -56,7 +58,7 @@ def estimate_chances(matrix: Matrix, model: Model) -> list[FloatArray]:
     left = generator.integers(0, records, wanted).astype(np.int32)
     right = generator.integers(0, records, wanted).astype(np.int32)
     keep = left != right
-    _, packed = score_given(matrix, model, left[keep], right[keep])
+    _, packed = score_given(matrix, model, left[keep], right[keep], logs)
     chances = []
     for comparison, counts in zip(model.comparisons, level_counts(model, packed), strict=True):
         chances.append(_shares(comparison, counts, smoothing=0.5))
@@ -71,20 +73,23 @@ def _shares(comparison: Comparison, counts: FloatArray, smoothing: float) -> Flo
     return np.asarray(padded / padded.sum(), dtype=np.float64)
 
 
-def estimate_shares(matrix: Matrix, model: Model, rules: Sequence[Rule]) -> tuple[list[FloatArray], float]:
+def estimate_shares(
+    matrix: Matrix, model: Model, rules: Sequence[Rule], logs: FloatArray
+) -> tuple[list[FloatArray], float]:
     """M of every level, averaged over the rules that can train it, and the prior weight of a random pair."""
     rank = rank_records(matrix, [c for c in RANK_COLUMNS if c in matrix.columns])
     total: list[FloatArray] = [np.zeros(len(c.levels)) for c in model.comparisons]
     evidence = np.zeros(len(model.comparisons))
     most_matches = 1.0
     for rule in rules:
-        left, right = sample_pairs(matrix, rule, rank)
+        blocks = build_blocks(matrix, rule, rank)
+        left, right = sample_pairs(blocks)
         if len(left) < 50:
             continue
-        _, packed = score_given(matrix, model, left, right)
+        _, packed = score_given(matrix, model, left, right, logs)
         free = [not (c.columns & set(rule.columns)) for c in model.comparisons]
         shares, share_of_matches = expect_and_maximise(model, packed, free)
-        matches = share_of_matches * build_blocks(matrix, rule, rank).pairs
+        matches = share_of_matches * blocks.pairs
         most_matches = max(most_matches, matches)
         for place, is_free in enumerate(free):
             if is_free:
@@ -95,9 +100,8 @@ def estimate_shares(matrix: Matrix, model: Model, rules: Sequence[Rule]) -> tupl
     return [t / e if e > 0 else np.zeros(0) for t, e in zip(total, evidence, strict=True)], prior
 
 
-def sample_pairs(matrix: Matrix, rule: Rule, rank: IntArray) -> tuple[IntArray, IntArray]:
+def sample_pairs(blocks: Blocks) -> tuple[IntArray, IntArray]:
     """Up to `TRAINING_PAIRS` pairs of a rule: every pair of evenly spaced small blocks."""
-    blocks = build_blocks(matrix, rule, rank)
     sizes = np.diff(blocks.starts)
     usable = np.flatnonzero(blocks.full & (sizes <= 50))
     costs = sizes[usable] * (sizes[usable] - 1) // 2
