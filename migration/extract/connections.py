@@ -1,8 +1,8 @@
 """Connections to legacy databases: read-only, in one consistent snapshot, with clear errors.
 
-Enters: the URL of a legacy system. Leaves: a `Session` that holds one snapshot open for every table read through it.
-Must hold: nothing is ever written to a legacy system. Refuses: a database that cannot be reached, and a file of SQLite
-that is not there (its driver would make an empty one).
+Enters: the URL of a legacy system. Leaves: a `Session` that holds one snapshot open for every table read through
+it. Must hold: nothing is ever written to a legacy system. Refuses: a database that cannot be reached, and a file of
+SQLite that is not there (its driver would make an empty one).
 """
 
 import hashlib

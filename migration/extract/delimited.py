@@ -1,13 +1,14 @@
 """Delimited text files: any separator, quoting and encoding, line ends inside quotes, ragged lines, trailers.
 
 Enters: a table's files in order of name. Leaves: batches whose columns are text exactly as stored: a quoted empty
-field is the empty text, an unquoted field equal to `null_text` (default: nothing at all) is NULL. Must hold: rows and
-bad lines together are all records of the files but headers, blank lines and trailers. Refuses: columns other than the
-pack's, a file that ends inside a record or without its trailer, and a file that is not in the stated encoding.
+field is the empty text, an unquoted field equal to `null_text` (default: nothing at all) is NULL. Must hold: rows
+and bad lines together are all records of the files but headers, blank lines and trailers. Refuses: columns other
+than the pack's, a file that ends inside a record or without its trailer, and a file that is not in the stated
+encoding.
 
 Options of a system or table: `separator` (","), `quote` ('"'; "" for none), `escape` ("" for none), `encoding`
-("utf-8"), `header` (true), `null_text` (""), `trailer` ("": text the last line begins with), `trailer_rows_field` (2:
-field of the trailer that holds the row count; 0 for none), `check_encoding` (true), `allow_empty` (false).
+("utf-8"), `header` (true), `null_text` (""), `trailer` ("": text the last line begins with), `trailer_rows_field`
+(2: field of the trailer that holds the row count; 0 for none), `check_encoding` (true), `allow_empty` (false).
 """
 
 from collections.abc import Iterator

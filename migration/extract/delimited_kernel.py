@@ -1,9 +1,10 @@
 """Compiled parts of the delimited reader: finding records and fields in bytes, and gathering a column's bytes.
 
-Enters: the bytes of a piece of a file and the marks of its dialect. Leaves: positions of records and fields, and per
-column the bytes, offsets and nulls that an Arrow array is made of. Must hold: every byte of the piece belongs to
-exactly one record (or to the unfinished tail), and no byte of a field is altered other than undoubling quotes, removing
-escapes and decoding by table. Refuses nothing: judging a record is the reader's work; this module only sets flags.
+Enters: the bytes of a piece of a file and the marks of its dialect. Leaves: positions of records and fields, and
+per column the bytes, offsets and nulls that an Arrow array is made of. Must hold: every byte of the piece belongs
+to exactly one record (or to the unfinished tail), and no byte of a field is altered other than undoubling quotes,
+removing escapes and decoding by table. Refuses nothing: judging a record is the reader's work; this module only
+sets flags.
 """
 
 from typing import Any

@@ -1,8 +1,8 @@
 """Character encodings of legacy files, as decoding tables, and the signs that a file is not in the one stated.
 
 Enters: the name of an encoding, or the beginning of a file. Leaves: per byte its UTF-8 image and width (0 where the
-byte means nothing). Refuses: encodings that are neither UTF-8 nor one byte a character, unknown names, and files that
-begin with another encoding's mark.
+byte means nothing). Refuses: encodings that are neither UTF-8 nor one byte a character, unknown names, and files
+that begin with another encoding's mark.
 """
 
 import codecs

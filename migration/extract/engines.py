@@ -1,8 +1,8 @@
 """What differs between database engines: SQL templates for reading exactly, measuring and taking a snapshot.
 
-Enters: nothing. Leaves: one `Engine` per dialect name of SQLAlchemy. Must hold: a template never changes a value (texts
-keep their padding, decimals their digits) and orders by bytes, so every engine numbers and measures rows alike.
-Refuses: an engine that is not here.
+Enters: nothing. Leaves: one `Engine` per dialect name of SQLAlchemy. Must hold: a template never changes a value
+(texts keep their padding, decimals their digits) and orders by bytes, so every engine numbers and measures rows
+alike. Refuses: an engine that is not here.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,8 @@
 """The files of a source table: found by glob, opened whatever their compression, hashed as they lie.
 
-Enters: a folder and a glob. Leaves: paths sorted by name, and streams of their uncompressed bytes. Must hold: the order
-of files never depends on the file system. Refuses: no file, an empty folder name, a compressed file that ends early.
+Enters: a folder and a glob. Leaves: paths sorted by name, and streams of their uncompressed bytes. Must hold: the
+order of files never depends on the file system. Refuses: no file, an empty folder name, a compressed file that ends
+early.
 """
 
 import bz2

@@ -1,8 +1,9 @@
 """One source table written to Parquet, with its quarantine, checked against its source.
 
-Enters: a `TableReader`. Leaves: a folder with `rows.parquet`, `bad_lines.parquet` where there are any, and `table.json`
-(rows, control totals, facts), put in place whole. Must hold: the Parquet's control totals are the source's. Refuses:
-totals that differ, a key that stands for two different rows, and a table without rows where the pack does not allow it.
+Enters: a `TableReader`. Leaves: a folder with `rows.parquet`, `bad_lines.parquet` where there are any, and
+`table.json` (rows, control totals, facts), put in place whole. Must hold: the Parquet's control totals are the
+source's. Refuses: totals that differ, a key that stands for two different rows, and a table without rows where the
+pack does not allow it.
 """
 
 import hashlib

@@ -1,8 +1,8 @@
 """What every reader of a legacy source gives: batches of rows, bad lines, control totals and facts.
 
-Enters: a `TableSource`. Leaves: Arrow batches of the legacy columns plus `_source_row`, with the lines that could not
-be read beside them. Must hold: each record of the source is in exactly one place, a row or a bad line, and both share
-one numbering. Refuses nothing here; readers raise `SourceError` when the structure is not what the pack says.
+Enters: a `TableSource`. Leaves: Arrow batches of the legacy columns plus `_source_row`, with the lines that could
+not be read beside them. Must hold: each record of the source is in exactly one place, a row or a bad line, and both
+share one numbering. Refuses nothing here; readers raise `SourceError` when the structure is not what the pack says.
 """
 
 from collections.abc import Iterable, Iterator

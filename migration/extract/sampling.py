@@ -1,8 +1,8 @@
 """Which rows a sampled run takes: by a hash of the crime report's own key, so related rows stay together.
 
 Enters: a share in percent and the values of the key. Leaves: the rows whose key's number (the first 15 hex digits
-of its MD5, modulo 100) is below the share; the same in SQL and in Python. A table whose pack names no such key is taken
-whole.
+of its MD5, modulo 100) is below the share; the same in SQL and in Python. A table whose pack names no such key is
+taken whole.
 """
 
 import hashlib

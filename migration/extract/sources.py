@@ -1,8 +1,8 @@
 """The source tables of a division, each with where it lies and how it is written.
 
 Enters: the division's pack and the environment. Leaves: one `TableSource` per source table, its location resolved.
-Must hold: two sources with equal `fingerprint` ask for the same rows of the same place. Refuses: a location that is not
-set, and an option whose value is not of its kind.
+Must hold: two sources with equal `fingerprint` ask for the same rows of the same place. Refuses: a location that is
+not set, and an option whose value is not of its kind.
 """
 
 import json

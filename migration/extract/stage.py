@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from migration.errors import SourceError
 from migration.extract.connections import Session, open_session
+from migration.extract.contract_check import check_contract
 from migration.extract.files import combine_file_hashes, find_files, hash_files
 from migration.extract.raw_table import (
     BAD_LINE_SCHEMA,
@@ -52,6 +53,7 @@ def extract_division(context: RunContext) -> StageResult:
     Raises:
         SourceError: a legacy system or file is missing, unreachable, damaged or not shaped as its pack says.
         ReconciliationError: what was written is not what a source holds.
+        QualityError: the layer is there, and its contract with the last run's extract forbids mapping it.
     """
     started = time.monotonic()
     sources = load_sources(context)
@@ -90,6 +92,7 @@ def finish_extract(context: RunContext) -> StageResult:
 
     Raises:
         SourceError: a table has not been extracted.
+        QualityError: the layer is there, and its contract with the last run's extract forbids mapping it.
     """
     sources = load_sources(context)
     return _finish(context, sources, {s.where: table_key(s) for s in sources}, time.monotonic())
@@ -156,10 +159,12 @@ def _finish(context: RunContext, sources: tuple[TableSource, ...], keys: dict[st
         manifest = _write_raw(context, sources, keys, key)
         status = StageStatus.DONE
     shutil.rmtree(context.folder / ".raw.tables", ignore_errors=True)
+    reports = check_contract(context)
     tables = tuple(t for t in manifest.table_results() if not t.name.startswith("_"))
     quarantined = manifest.facts["quarantined"]
     bad = sum(quarantined.values()) if isinstance(quarantined, dict) else 0
-    counts = {"tables": len(tables), "rows": sum(t.rows for t in tables), "quarantined": bad}
+    findings = sum(len(r.findings) for r in reports.values())
+    counts = {"tables": len(tables), "rows": sum(t.rows for t in tables), "quarantined": bad, "findings": findings}
     folder = context.folder / Layer.RAW.value
     return StageResult(Stage.EXTRACT, status, time.monotonic() - started, tables, counts, (folder,))
 
@@ -176,6 +181,7 @@ def _write_raw(context: RunContext, sources: tuple[TableSource, ...], keys: dict
             _link(staging_folder(context, source) / ROWS, writer.path(f"{source.system.name}/{source.table.name}"))
         _write_quarantine(context, sources, writer)
         writer.facts["table_keys"] = keys
+        writer.facts["sample_percent"] = context.sample_percent
         writer.facts["quarantined"] = {where: f.quarantined for where, f in facts.items()}
         for name in ("control_totals", "schema_fingerprint", "source"):
             writer.facts[name] = {where: f.facts[name] for where, f in facts.items()}

@@ -1,9 +1,9 @@
 """Control totals of a table, the same on a legacy system and on the lake's Parquet.
 
 Enters: a relation, its columns with their kinds, and a dialect that says how an engine writes each kind as text.
-Leaves: `ControlTotals` (rows; per column non-null, smallest, largest, sum; one fingerprint of all rows). Must hold: the
-totals do not depend on row order; two engines holding equal values give equal totals. The fingerprint sums, over all
-rows, 60 bits of the MD5 of the row's canonical text, so a value moved from one row to another changes it.
+Leaves: `ControlTotals` (rows; per column non-null, smallest, largest, sum; one fingerprint of all rows). Must hold:
+the totals do not depend on row order; two engines holding equal values give equal totals. The fingerprint sums,
+over all rows, 60 bits of the MD5 of the row's canonical text, so a value moved from one row to another changes it.
 Refuses: letting a personal value out: facts and messages carry hashes of texts and dates, never the values.
 """
 

@@ -3,11 +3,11 @@
 import pyarrow.parquet as pq
 import pytest
 
-from migration.errors import ReconciliationError, SourceError
+from migration.errors import QualityError, ReconciliationError, SourceError
 from migration.extract import raw_table
 from migration.extract.stage import extract_division, extract_table, finish_extract, list_tables
 from migration.layers import find_manifest, layer_folder, read_manifest
-from migration.records import Layer, StageStatus
+from migration.records import Layer, RunContext, StageStatus
 
 CRIMES = "CREATE TABLE CRIME (ID integer PRIMARY KEY, NAME text); INSERT INTO CRIME VALUES (1, 'a'), (2, NULL);"
 
@@ -45,7 +45,7 @@ def assert_no_layer(context) -> None:
 
 def test_layer_holds_every_table_and_its_quarantine_when_extracted(estate) -> None:
     result = extract_division(estate)
-    assert result.counts == {"tables": 2, "rows": 4, "quarantined": 1}
+    assert result.counts == {"tables": 2, "rows": 4, "quarantined": 1, "findings": 0}
     manifest = read_manifest(estate, Layer.RAW)
     assert [t.name for t in manifest.tables] == ["_quarantine", "_quarantine_lines", "db/CRIME", "files/people"]
     folder = layer_folder(estate, Layer.RAW)
@@ -158,3 +158,21 @@ def test_missing_and_unreachable_sources_give_one_error_and_no_layer(tmp_path, m
         with pytest.raises(SourceError):
             extract_division(context)
         assert_no_layer(context)
+
+
+def test_second_run_is_stopped_when_the_extract_lost_most_of_its_rows(tmp_path, make_context) -> None:
+    def run(run_id: str, rows: int, **options: object):
+        lines = "".join(f"{i},name {i}\n" for i in range(rows))
+        (tmp_path / "a.txt").write_text("NO,NAME\n" + lines)
+        table = {"key": ["NO"], "columns": ["NO", "NAME"], "files": "a.txt", "options": options}
+        made = make_context({"files": {"kind": "delimited", "location": tmp_path, "tables": {"people": table}}})
+        return extract_division(RunContext(made.settings, made.division, run_id))
+
+    assert run("20260101T000000Z", 100).counts["findings"] == 0
+    assert run("20260102T000000Z", 99).counts["findings"] == 0
+    with pytest.raises(QualityError, match=r"files\.people: STOP RECORDS_GONE: 79 of 99"):
+        run("20260103T000000Z", 20)
+    with pytest.raises(QualityError, match="RECORDS_GONE"):
+        run("20260103T000000Z", 20)
+    accepted = ["RECORDS_GONE", "VOLUME_OUTSIDE_BOUNDS"]
+    assert run("20260103T000000Z", 20, accept_findings=accepted).counts["rows"] == 20
