@@ -117,14 +117,23 @@ def _measure_constraints(subject: Subject) -> Finding:
     return Finding(rows=len(broken), figures={"tables": len(staged), "broken": broken})
 
 
+_RESULTS_WITH_WAIVERS = """
+    SELECT q.rule_id, q.status, coalesce(q.failing_rows, 0), coalesce(least(w.cap_rows, q.failing_rows), 0)
+    FROM control.dq_result q
+    JOIN control.dq_rule r USING (rule_id, rule_version)
+    LEFT JOIN LATERAL (
+        SELECT cap_rows FROM control.waiver w
+        WHERE w.division_code = q.division_code AND w.rule_id = q.rule_id AND w.expires_on >= current_date
+        ORDER BY w.granted_at_utc DESC, w.waiver_id DESC LIMIT 1
+    ) w ON true
+    WHERE q.run_id = :run_id AND q.division_code = :division AND r.severity = :severity ORDER BY q.rule_id
+"""
+"""Results of a severity with the rows that the newest waiver in force covers today."""
+
+
 def _measure_failing_rules(subject: Subject) -> Finding:
     severity = str(subject.spec.options.get("severity", "critical"))
-    results = subject.rows(
-        "SELECT q.rule_id, q.status, coalesce(q.failing_rows, 0), coalesce(q.waived_rows, 0) "
-        "FROM control.dq_result q JOIN control.dq_rule r USING (rule_id, rule_version) "
-        "WHERE q.run_id = :run_id AND q.division_code = :division AND r.severity = :severity ORDER BY q.rule_id",
-        severity=severity,
-    )
+    results = subject.rows(_RESULTS_WITH_WAIVERS, severity=severity)
     if not results:
         return Finding(error=f"no {severity} rule has a result")
     failing = [row for row in results if row[1] == "FAIL"]
