@@ -113,9 +113,8 @@ class Lake:
         with write_layer(context, Layer.MAPPED, "mapped") as writer:
             for entity in load_schema().mapped_entities():
                 rows = [make_row(entity, context.division, n, context.run_id) for n in range(1, len(names) + 1)]
-                if entity.name == "nominal":
-                    for row, name in zip(rows, names, strict=True):
-                        row["full_name_raw"] = name
+                for row, name in zip(rows, names, strict=True):
+                    row.update(_person_values(entity.name, name))
                 write_rows(writer.path(entity.name), entity, rows)
                 ledger += [_disposition(context, entity.name, n) for n in range(1, len(names) + 1)]
             write_rows(writer.path("disposition"), load_schema().entity("disposition"), ledger)
@@ -152,6 +151,29 @@ class Lake:
         write_rows(folder / "national_link.parquet", entities["national_link"], links)
         write_rows(folder / "survivorship.parquet", entities["survivorship"], survivors)
         write_rows(folder / "match_candidate.parquet", entities["match_candidate"], _candidates(links))
+
+
+def _person_values(entity: str, name: str) -> dict[str, object]:
+    """Values by which a linkage knows the person of that name, whatever the division."""
+    number = int(hashlib.sha256(name.encode()).hexdigest()[:6], 16)
+    if entity == "nominal_identifier":
+        return {"identifier_value": f"{number:08d}", "is_verified": False}
+    if entity == "nominal_alias":
+        return {"surname": f"{name}son".title(), "forename_1": name.title(), "full_name_raw": name}
+    if entity == "nominal":
+        unknown = ("scro_no", "pnc_id", "cro_no", "driver_no", "phone", "maiden_name", "forename_2")
+        return {
+            **dict.fromkeys(unknown),
+            "nominal_type_code": "PERSON",
+            "full_name_raw": name,
+            "surname": f"{name}son".title(),
+            "forename_1": name.title(),
+            "born_on": date(1960 + number % 40, 1 + number % 12, 2 + number % 27),
+            "born_on_precision_code": "DAY",
+            "place_of_birth": f"Invented {number % 97}",
+            "is_protected": False,
+        }
+    return {}
 
 
 def _disposition(context: RunContext, entity: str, number: int) -> dict[str, object]:
