@@ -107,7 +107,7 @@ def _cell_checks(record: Record, entity: Entity) -> Iterator[CellCheck]:
             yield CellCheck("text as recorded", item.name, _text_differs(item, item.expression, field.length))
         column = read_column(item.expression)
         if column is not None and _is_plain_time(item.expression) and field.type is FieldType.TIMESTAMP:
-            yield CellCheck("time as recorded", item.name, _time_differs(item, column))
+            yield CellCheck("time as recorded", item.name, _time_differs(item, column, item.expression))
         raw_name = f"{item.name.removesuffix('_code')}_raw"
         if column is not None and raw_name in entity.field_names and record.field(raw_name) is None:
             differs = f"m.{quote(raw_name)} IS DISTINCT FROM left({_raw_text(column)}, {RAW_LENGTH})"
@@ -147,18 +147,33 @@ def _is_plain_time(node: Expression) -> bool:
     )
 
 
-def _time_differs(item: FieldMap, column: Column) -> str:
+def _time_differs(item: FieldMap, column: Column, node: Expression) -> str:
     """The recorded local time and the mapped one differ.
 
     In the hour that comes twice a year either UTC time reads as the same local time; a time in the hour that does not
     exist cannot be judged.
     """
-    formats = ", ".join(sql_text(f) for f in TIME_FORMATS)
+    options = node.options if isinstance(node, Parse) else {}
+    given = options.get("formats")
+    patterns = [str(f) for f in given if isinstance(f, str)] if isinstance(given, list | tuple) else list(TIME_FORMATS)
+    is_short = any("%y" in p for p in patterns)
+    if not patterns or (is_short and not isinstance(options.get("century"), int)):
+        return "FALSE"
+    formats = ", ".join(sql_text(f) for f in patterns)
     text = f"regexp_replace({_raw_text(column)}, '\\.[0-9]+$', '')"
     recorded = f"try_strptime({text}, [{formats}])"
+    if options.get("century") is not None:
+        recorded = _in_century(recorded, int(str(options["century"])))
     exists = f"({recorded} AT TIME ZONE '{LONDON}') AT TIME ZONE '{LONDON}' = {recorded}"
     mapped = f"date_trunc('second', m.{quote(item.name)} AT TIME ZONE '{LONDON}')"
     return f"m.{quote(item.name)} IS NOT NULL AND {recorded} IS NOT NULL AND {exists} AND {mapped} <> {recorded}"
+
+
+def _in_century(recorded: str, pivot: int) -> str:
+    """A two-digit year is of the 2000s up to the pivot and of the 1900s above it, whatever the parser made of it."""
+    year = f"(year({recorded}) % 100)"
+    wanted = f"({year} + CASE WHEN {year} > {pivot} THEN 1900 ELSE 2000 END)"
+    return f"({recorded} + to_years(CAST({wanted} - year({recorded}) AS INTEGER)))"
 
 
 def _compare_codes(
