@@ -8,7 +8,7 @@ from migration.settings import Settings
 from migration.synthetic.build import build_estate
 from migration.synthetic.families import list_families
 
-SCALE = 0.0012
+SCALE = 0.0006
 ENTRIES = 30_000
 
 
