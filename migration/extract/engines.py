@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 from sqlalchemy import types as sql
+from sqlalchemy.sql.sqltypes import _Binary
 
 from migration.errors import ConfigError
 from migration.extract.totals import ColumnKind, TotalsDialect, join_with_bars
@@ -80,7 +81,7 @@ STRICT_TYPES = (
     (sql.Boolean, pa.bool_()),
     (sql.Integer, pa.int64()),
     (sql.Float, pa.float64()),
-    (sql.LargeBinary, pa.binary()),
+    (_Binary, pa.binary()),
     (sql.String, pa.string()),
 )
 
@@ -153,7 +154,7 @@ def _plan_sqlite(kind: sql.TypeEngine[object]) -> ColumnRead:
             shown = f"printf('%.{exact.scale}f', {{c}})"
             misfit = f"typeof({{c}}) NOT IN ('integer', 'real', 'null') OR CAST({shown} AS REAL) <> {{c}}"
             return ColumnRead(exact, f"CASE WHEN {{c}} IS NOT NULL THEN {shown} END", misfit, SQLITE_TEXT)
-    if isinstance(kind, sql.LargeBinary):
+    if isinstance(kind, _Binary):
         return ColumnRead(pa.binary(), "{c}", "typeof({c}) NOT IN ('blob', 'null')", SQLITE_TEXT)
     if isinstance(kind, sql.String):
         return ColumnRead(pa.string(), "{c}", "typeof({c}) NOT IN ('text', 'null')", SQLITE_TEXT)

@@ -1,0 +1,132 @@
+"""MariaDB is read exactly, in one snapshot, in the order of bytes. Needs the Debian package `mariadb-server`."""
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pymysql
+import pytest
+
+from migration.extract.connections import open_session
+from migration.extract.readers import open_reader
+
+pytestmark = pytest.mark.wide
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory) -> Iterator[Path]:
+    """A MariaDB server of the module's own, on a socket only: the path of the socket."""
+    program, installer = shutil.which("mariadbd"), shutil.which("mariadb-install-db")
+    if program is None or installer is None:
+        pytest.skip("no mariadbd: install the Debian package mariadb-server")
+    folder = tmp_path_factory.mktemp("mariadb")
+    user = ["--user=root"] if os.geteuid() == 0 else []
+    data, socket = f"--datadir={folder}/data", folder / "s"
+    subprocess.run(
+        [installer, "--no-defaults", *user, data, "--auth-root-authentication-method=normal", "--skip-test-db"],
+        check=True,
+        capture_output=True,
+    )
+    arguments = ["--no-defaults", *user, data, f"--socket={socket}", "--skip-networking", f"--pid-file={folder}/pid"]
+    process = subprocess.Popen([program, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        _wait_for(socket)
+        yield socket
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def _wait_for(socket: Path) -> None:
+    for _ in range(120):
+        try:
+            pymysql.connect(unix_socket=str(socket), user="root").close()
+        except pymysql.Error:
+            time.sleep(0.5)
+        else:
+            return
+    raise AssertionError("the server did not start")
+
+
+@pytest.fixture
+def database(server):
+    """An empty database: its SQLAlchemy URL, and a function that runs SQL in it."""
+
+    def run(sql: str, name: str = "legacy") -> None:
+        with pymysql.connect(unix_socket=str(server), user="root", database=name, autocommit=True) as connection:
+            connection.cursor().execute(sql)
+
+    run("DROP DATABASE IF EXISTS legacy", "mysql")
+    run("CREATE DATABASE legacy CHARACTER SET latin1 COLLATE latin1_swedish_ci", "mysql")
+    return f"mariadb://root@/legacy?unix_socket={server}", run
+
+
+def test_values_are_exact_when_read_from_mariadb(database, make_table, extract) -> None:
+    url, run = database
+    run(
+        "CREATE TABLE crime (code varchar(10) PRIMARY KEY, big bigint unsigned, money_gbp decimal(12,2), ratio double, "
+        "born date, at datetime(6), raw varbinary(4), flag tinyint(1), bits bit(4), kind enum('a','b'), notes text)"
+    )
+    run(
+        "INSERT INTO crime VALUES ('b', 18446744073709551615, -0.01, 0.1, '1899-12-31', '2020-01-01 10:00:00.5', "
+        "x'00ff', 1, 5, 'b', 'É £')"
+    )
+    run("INSERT INTO crime (code, notes) VALUES ('C', ''), ('a', NULL)")
+    columns = ["code", "big", "money_gbp", "ratio", "born", "at", "raw", "flag", "bits", "kind", "notes"]
+    facts, path = extract(make_table(url, "crime", columns, ["code"]), "out")
+    rows = pq.read_table(path)
+    assert rows.schema.field("money_gbp").type == pa.decimal128(12, 2)
+    assert [r["code"] for r in rows.to_pylist()] == ["C", "a", "b"]
+    assert rows.to_pylist()[2] == {
+        "code": "b",
+        "big": Decimal(18446744073709551615),
+        "money_gbp": Decimal("-0.01"),
+        "ratio": 0.1,
+        "born": "1899-12-31",
+        "at": "2020-01-01 10:00:00.500000",
+        "raw": b"\x00\xff",
+        "flag": 1,
+        "bits": Decimal(5),
+        "kind": "b",
+        "notes": "É £",
+        "_source_row": 3,
+    }
+    assert rows.to_pylist()[0]["notes"] == ""
+    assert facts.facts["control_totals"]["rows"] == 3
+
+
+def test_impossible_dates_arrive_as_stored_when_mariadb_holds_them(database, make_table, extract) -> None:
+    url, run = database
+    run("CREATE TABLE t (id int PRIMARY KEY, d date, ts timestamp NULL)")
+    with_mode = "SET STATEMENT sql_mode = 'ALLOW_INVALID_DATES' FOR INSERT INTO t VALUES "
+    run(with_mode + "(1, '0000-00-00', '2020-06-01 12:00:00'), (2, '2020-02-31', NULL)")
+    rows = pq.read_table(extract(make_table(url, "t", ["id", "d", "ts"], ["id"]), "out")[1]).to_pylist()
+    assert [r["d"] for r in rows] == ["0000-00-00", "2020-02-31"]
+
+
+def test_tables_show_one_moment_when_mariadb_is_edited_meanwhile(database, make_table) -> None:
+    url, run = database
+    for name in "ab":
+        run(f"CREATE TABLE {name} (id int) ENGINE = InnoDB")
+        run(f"INSERT INTO {name} VALUES (1)")
+    first, second = (make_table(url, name, ["id"], ["id"]) for name in "ab")
+    with open_session(first.system, url) as session:
+        run("INSERT INTO b VALUES (2)")
+        for source in (first, second):
+            with open_reader(source, session) as reader:
+                assert sum(b.rows.num_rows for b in reader.read_batches()) == 1
+                assert reader.measure_source(frozenset()).rows == 1
+
+
+def test_nothing_can_be_written_when_a_session_is_open(database, make_table) -> None:
+    url, run = database
+    run("CREATE TABLE a (id int)")
+    source = make_table(url, "a", ["id"], ["id"])
+    with open_session(source.system, url) as session, pytest.raises(pymysql.Error, match="READ ONLY"):
+        session.driver.cursor().execute("INSERT INTO a VALUES (1)")
