@@ -21,6 +21,8 @@ TYPES: dict[str, sa.types.TypeEngine[Any]] = {
     "DATETIME": sa.DateTime(),
     "DATE": sa.Date(),
 }
+DRIVERS = {"mariadb": "mariadb+pymysql", "mysql": "mysql+pymysql", "postgresql": "postgresql+psycopg"}
+"""Driver for a URL that names none."""
 AS_TEXT = frozenset({"DATETIME", "DATE"})
 """Kinds that SQLite holds as the text it was given."""
 
@@ -62,7 +64,8 @@ def write_sqlite(tables: list[Table], path: Path) -> None:
 
 def write_database(tables: list[Table], url: str) -> None:
     """Write all tables to the database at `url` (names in lower case), replacing tables of the same names."""
-    engine = sa.create_engine(url)
+    address = sa.make_url(url)
+    engine = sa.create_engine(address.set(drivername=DRIVERS.get(address.drivername, address.drivername)))
     with engine.begin() as connection:
         if engine.dialect.name in {"mysql", "mariadb"}:
             connection.execute(sa.text("SET SESSION sql_mode = 'ALLOW_INVALID_DATES'"))
