@@ -198,7 +198,10 @@ class Builder:
             _check_day(node.children()[asked[0]], self.problems)
         rest = {k: v for k, v in node.children().items() if k not in TEST_KEYS}
         value = self.expression(Node(rest, node.origin))
-        return Test(value, Comparison(asked[0]), self.names(node.children()[asked[0]]))
+        answer = node.children()[asked[0]]
+        if asked[0] == Comparison.SAME_AS.value:
+            return Test(value, Comparison.SAME_AS, (), self.expression(answer))
+        return Test(value, Comparison(asked[0]), self.names(answer))
 
 
 def _check_pattern(node: Node | None, problems: Problems) -> None:

@@ -240,6 +240,10 @@ class Compiler:
 
     def _test(self, node: Test) -> Value:
         value = self.query.settle(self.value(node.value))
+        if node.other is not None:
+            other = self.query.settle(self.value(node.other))
+            same = f"coalesce({value.sql}::VARCHAR = {other.sql}::VARCHAR, false)"
+            return Value(same, self._level([value, other]))
         listed = ", ".join(literal(v) for v in node.values)
         first = literal(node.values[0]) if node.values else "NULL"
         day = literal(self.as_at) if node.values[:1] == ("as_at",) else first
@@ -252,7 +256,7 @@ class Compiler:
                 test = f"{value.sql}::DATE < DATE {day}"
             case Comparison.AFTER:
                 test = f"{value.sql}::DATE > DATE {day}"
-            case Comparison.EQUALS | Comparison.IN:
+            case _:
                 test = f"{value.sql}::VARCHAR IN ({listed})"
         return Value(f"coalesce({test}, false)", value.level)
 

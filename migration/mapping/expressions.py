@@ -18,6 +18,7 @@ class Comparison(StrEnum):
     MATCHES = "matches"
     BEFORE = "before"
     AFTER = "after"
+    SAME_AS = "same_as"
 
 
 @dataclass(frozen=True)
@@ -118,11 +119,12 @@ Expression = Column | Constant | FieldValue | Coalesce | Concat | When | RecordI
 
 @dataclass(frozen=True)
 class Test:
-    """One question about one value. `values` are text; `as_at` stands for the pack's date."""
+    """One question about one value. `values` are text; `as_at` stands for the pack's date; `other` is for SAME_AS."""
 
     value: Expression
     comparison: Comparison
     values: tuple[str, ...]
+    other: Expression | None = None
 
 
 @dataclass(frozen=True)
@@ -169,8 +171,10 @@ def _parts(node: Expression | Condition) -> tuple[Expression | Condition, ...]:
             parts: tuple[Expression | Condition, ...] = items
         case All(parts=inner) | Any(parts=inner):
             parts = inner
-        case Clean(inner=value) | Parse(inner=value) | Lookup(inner=value) | Test(value=value):
+        case Clean(inner=value) | Parse(inner=value) | Lookup(inner=value):
             parts = (value,)
+        case Test(value=value, other=other):
+            parts = (value,) if other is None else (value, other)
         case RecordId(key=key, only_if=only_if):
             parts = (*key, *only_if)
         case Not(part=part):

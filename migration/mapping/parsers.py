@@ -97,6 +97,11 @@ def _decimal(text: str, _options: Options, target: Target) -> Parsed:
     return Parsed(f"CASE WHEN TRY_CAST({number} AS DECIMAL(38,8)) = {value} THEN {value} END")
 
 
+def _pence(text: str, _options: Options, target: Target) -> Parsed:
+    """Whole pence as pounds."""
+    return Parsed(f"TRY_CAST(read_integer({text}) / 100.0 AS {target.type})")
+
+
 def _boolean(text: str, options: Options, _target: Target) -> Parsed:
     sides = []
     for key, default, value in (("true_values", TRUE_VALUES, "true"), ("false_values", FALSE_VALUES, "false")):
@@ -140,6 +145,7 @@ PARSERS: Mapping[str, Parser] = {
     "precision": Parser(_precision, frozenset({"formats"})),
     "integer": _macro("read_integer"),
     "decimal": Parser(_decimal),
+    "pence": Parser(_pence),
     "double": _macro("read_double"),
     "boolean": Parser(_boolean, frozenset({"true_values", "false_values"})),
     "postcode": _macro("read_postcode"),

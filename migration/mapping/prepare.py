@@ -67,7 +67,8 @@ def mark_repeats(connection: duckdb.DuckDBPyConnection, system: SourceSystem, ta
     """Find rows that repeat a key or, but for a meaningless key, another row; whether there are any.
 
     Leaves the table `state <system>.<table>`: `_source_row`, `kind` (DUPLICATE of another row; CONFLICT: same key,
-    other content), `suffix` of its source key, `kept_key` of the row that stays. Which one stays rests on content only.
+    other content; NO_KEY), `suffix` of its source key, `kept_key` of the row that stays.
+    Which one stays rests on content only.
     """
     view = name(f"{system.name}.{table.name}")
     state = name(f"state {system.name}.{table.name}")
@@ -85,6 +86,13 @@ def mark_repeats(connection: duckdb.DuckDBPyConnection, system: SourceSystem, ta
         SELECT {ROW_COLUMN}, CASE WHEN is_same THEN 'DUPLICATE' ELSE 'CONFLICT' END AS kind,
                CASE WHEN n > 1 THEN '~' || n ELSE '' END AS suffix, k AS kept_key
         FROM ranked WHERE n > 1 OR NOT is_same
+    """)
+    connection.execute(f"""
+        INSERT INTO {state}
+        WITH keyless AS (SELECT {ROW_COLUMN}, {content} AS h FROM {view} WHERE {key} IS NULL),
+        ranked AS (SELECT *, row_number() OVER (PARTITION BY h ORDER BY {ROW_COLUMN}) AS n FROM keyless)
+        SELECT {ROW_COLUMN}, 'NO_KEY', 'no key ' || left(h, 16) || CASE WHEN n > 1 THEN '~' || n ELSE '' END, NULL
+        FROM ranked
     """)
     if table.surrogate:
         _mark_same_content(connection, view, state, key, table)

@@ -95,7 +95,7 @@ class RecordSql:
     def _base(self) -> str:
         raw = name(f"{self.record.system}.{self.record.table}")
         own = [f"r.{name(c)}" for c in self.table.key]
-        identity = [f"r.{name(c)}" for c in self.table.identity]
+        identity = [f"r.{name(c)}" for c in (self.table.identity if self.record.pick else self.table.key)]
         group = literal(self.record.group) if self.record.group else ""
         extra, source = "", f"{raw} AS r"
         if self.record.split is not None:
@@ -117,9 +117,7 @@ class RecordSql:
             state = name(f"state {self.record.system}.{self.record.table}")
             source += f" LEFT JOIN {state} AS s ON s._source_row = r._source_row"
             extra += ", s.kind AS _kind, s.kept_key AS _kept_key"
-            key = f"coalesce({key}, 'row ' || r._source_row) || coalesce(s.suffix, '')"
-        else:
-            key = f"coalesce({key}, 'row ' || r._source_row)"
+            key = f"coalesce({key}, '') || coalesce(s.suffix, '')"
         identifier = record_id_sql(self.pack.division, self.record.system, self.record.table, identity_key)
         missing = source_key_sql(own)
         return (
