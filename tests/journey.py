@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from migration.cutover.signoff import record_sign_off
 from migration.cutover.stage import evaluate_gate
 from migration.geocode.gazetteer.build import build_gazetteer
-from migration.layers import read_manifest
+from migration.layers import find_manifest
 from migration.load.publish import PublishResult, publish_run
 from migration.quality.waivers import grant_waiver
 from migration.records import Layer, Phase, RunContext, Stage, StageResult
@@ -35,9 +35,10 @@ def run_to_gate(context: RunContext, until: Stage = Stage.GATE) -> list[StageRes
 
 
 def content_hashes(context: RunContext) -> dict[str, str]:
-    """Content hash of every table of every layer of a run."""
-    manifests = {layer: read_manifest(context, layer) for layer in LAYERS}
-    return {f"{layer}/{t.name}": t.content_hash for layer, manifest in manifests.items() for t in manifest.tables}
+    """Content hash of every table of every layer of a run that is written."""
+    manifests = {layer: find_manifest(context, layer) for layer in LAYERS}
+    written = {layer: manifest for layer, manifest in manifests.items() if manifest is not None}
+    return {f"{layer}/{t.name}": t.content_hash for layer, manifest in written.items() for t in manifest.tables}
 
 
 def accept_failing_rules(engine: sa.Engine, context: RunContext) -> list[str]:
