@@ -10,12 +10,13 @@ import contextlib
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -34,6 +35,7 @@ USERS = {"engineer": "admin", "data_owner": "user", "rollout_lead": "user"}
 """Local users and their Airflow roles. Only the two last may sign."""
 START_SECONDS = 180.0
 STOP_SECONDS = 20.0
+TASK_STARTED = re.compile(r"\[DAG TEST\] starting task_id=(\S+)")
 
 
 @dataclass(frozen=True)
@@ -222,11 +224,23 @@ def _stop(processes: Sequence["subprocess.Popen[bytes]"]) -> None:
         process.wait()
 
 
-def rehearse(airflow: LocalAirflow, division: str, conf: Mapping[str, object]) -> bool:
-    """Run a division's DAG to its end in this process's foreground, without a scheduler; whether it succeeded.
+def rehearse(
+    airflow: LocalAirflow, division: str, conf: Mapping[str, object], tell: Callable[[str], None] = lambda _: None
+) -> bool:
+    """Run a division's DAG to its end, task after task, without a scheduler; whether it succeeded.
 
-    Its output goes to the log `rehearse` of the home folder.
+    Args:
+        conf: the trigger form.
+        tell: called with the name of each task when it starts; everything else goes to the log `rehearse`.
     """
     command = ["airflow", "dags", "test", f"division_{division.lower()}", "--conf", json.dumps(conf)]
+    told: set[str] = set()
     with prepared(airflow) as variables, airflow.log("rehearse").open("w") as log:
-        return subprocess.run(command, env=variables, stdout=log, stderr=log, check=False).returncode == 0
+        process = subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        for line in process.stdout or ():
+            log.write(line)
+            started = TASK_STARTED.search(line)
+            if started is not None and started[1] not in told:
+                told.add(started[1])
+                tell(started[1])
+        return process.wait() == 0

@@ -65,8 +65,10 @@ def rehearse_division(
     console = Console()
     airflow = LocalAirflow(home.resolve(), free_port())
     conf = {"phase": "rehearsal", "sample_percent": sample, "reason": reason}
-    console.print(f"Rehearsing division {division.upper()} through Airflow; its log: {airflow.log('rehearse')}")
-    if not rehearse(airflow, division, conf):
+    console.print(
+        f"Rehearsing division {division.upper()} through Airflow; log: {airflow.log('rehearse')}", soft_wrap=True
+    )
+    if not rehearse(airflow, division, conf, lambda task: console.print(f"  task {task}")):
         console.print("The DAG run ended in failure: a red gate, or a task's error in the log.")
         raise typer.Exit(1)
 
