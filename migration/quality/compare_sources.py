@@ -116,3 +116,13 @@ def _fetch_postgresql(engine: sa.Engine, query: str, path: Path) -> None:
         with pq.ParquetWriter(path, reader.schema) as writer:
             for batch in reader:
                 writer.write_batch(batch)
+
+
+def pair_tables(left: dict[str, str], right: dict[str, str]) -> Iterator[tuple[str, str | None, str | None]]:
+    """Name and relations of each table of either side; None where a side lacks it. Two single tables are a pair."""
+    if len(left) == len(right) == 1:
+        name = next(iter(left))
+        yield name, left[name], next(iter(right.values()))
+        return
+    for name in sorted({*left, *right}):
+        yield name, left.get(name), right.get(name)

@@ -146,6 +146,7 @@ DAMAGES: dict[str, Callable[[Any, dict[str, Any], list[dict[str, Any]]], None]] 
 }
 
 
+@pytest.mark.wide
 def test_every_kind_of_damage_is_caught_and_clean_runs_are_not(
     inspector: Inspector, make_run: Callable[..., Any], engine: sa.Engine, update_golden: bool
 ) -> None:
