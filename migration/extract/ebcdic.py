@@ -7,9 +7,14 @@ lines and the records of other segments are all records. Refuses: a file that en
 descriptor word, a column that the copybook does not have.
 
 Options: `copybook` (file in the location's folder), `encoding` ("cp037"), `records` ("fixed", "rdw", "rdw_little"),
-`segment_field` ("": path of the field that names a record's segment), `segments` (list of the table's values). A
-column is a copybook path (`COMPANY.TAXPAYER`, `ACCOUNT[2].TYPE`), or has the options `segment` and `field`: the
-value (`#`: the ordinal) in the nearest record of that segment before it, which ties children to their parents.
+`segment_field` ("": field that names a record's segment), `segments` (values that are the table's; default its
+name), `segments_ignored` (values that are no table's: headers, trailers), `trailer_field` (field of the last record
+with the count of the others that are not ignored).
+
+A column is a field of the copybook by path (`COMPANY.TAXPAYER`, `ACCOUNT[2].TYPE`) or, where it is the only one, by
+its own name (`TAXPAYER`, `MARKER_2` for `MARKER[2]`; `_` may stand for `-`). A column with the options `segment`
+and `field` is the value (`#`: the ordinal) in the nearest record of that segment before it, which ties children to
+their parents.
 """
 
 from collections.abc import Iterator
@@ -33,7 +38,7 @@ from migration.extract.sampling import keep_sampled
 from migration.extract.sources import TableSource
 from migration.extract.totals import ControlTotals
 from migration.layers import hash_file
-from migration.mapping.model import SourceColumn
+from migration.mapping.model import SourceColumn, SourceTable
 
 PIECE_BYTES = 8 << 20
 RECORD_KINDS = {"fixed": -1, "rdw": kernel.RDW_BIG, "rdw_little": kernel.RDW_LITTLE}
@@ -59,6 +64,8 @@ class Layout:
     segment_field: CopybookField | None
     segments: frozenset[str]
     claimed: frozenset[str]
+    ignored: frozenset[str]
+    trailer_field: CopybookField | None
     is_first: bool
 
     def counter_of(self, field: CopybookField) -> CopybookField | None:
@@ -87,8 +94,10 @@ def load_layout(source: TableSource) -> Layout:
         raise ConfigError(f"{where}, option records", kind, " or ".join(RECORD_KINDS), "Correct the option.")
     segment = source.text("segment_field", "")
     columns = tuple(_plan_column(c, fields, where) for c in source.table.columns)
-    siblings = [t for t in source.system.tables if t.files == source.table.files]
-    claimed = frozenset(s for t in siblings for s in _segments(t.options.get("segments")))
+    siblings = [t for t in source.system.tables if t.files == source.table.files] or [source.table]
+    claimed = frozenset(s for t in siblings for s in _segments_of(source, t))
+    ignored = frozenset(_segments(source.option("segments_ignored")))
+    trailer = source.text("trailer_field", "")
     return Layout(
         fields=fields,
         columns=columns,
@@ -96,9 +105,11 @@ def load_layout(source: TableSource) -> Layout:
         records=RECORD_KINDS[kind],
         size=record_size(parsed),
         segment_field=_find(fields, segment, where) if segment else None,
-        segments=frozenset(_segments(source.option("segments"))),
-        claimed=claimed or frozenset(_segments(source.option("segments"))),
-        is_first=not siblings or siblings[0].name == source.table.name,
+        segments=frozenset(_segments_of(source, source.table)),
+        claimed=claimed | ignored,
+        ignored=ignored,
+        trailer_field=_find(fields, trailer, where) if trailer else None,
+        is_first=siblings[0].name == source.table.name,
     )
 
 
@@ -106,11 +117,25 @@ def _segments(value: object) -> list[str]:
     return [str(v) for v in value] if isinstance(value, list | tuple) else []
 
 
-def _find(fields: dict[str, CopybookField], path: str, where: str) -> CopybookField:
-    if path not in fields:
+def _segments_of(source: TableSource, table: SourceTable) -> list[str]:
+    stated = table.options.get("segments", source.system.options.get("segments"))
+    return _segments(stated) or [table.name]
+
+
+def _find(fields: dict[str, CopybookField], name: str, where: str) -> CopybookField:
+    """The field of a path, or the only one of a name."""
+    if name in fields:
+        return fields[name]
+    found = [f for path, f in fields.items() if _plain(name) in (_plain(path), _plain(path.rpartition(".")[2]))]
+    if len(found) != 1:
+        what = "does not have" if not found else f"has {len(found)} times"
         known = ", ".join(list(fields)[:40])
-        raise ConfigError(where, f"field {path}, which the copybook does not have", f"one of {known}", "Correct it.")
-    return fields[path]
+        raise ConfigError(where, f"field {name}, which the copybook {what}", f"one of {known}", "Correct it.")
+    return found[0]
+
+
+def _plain(name: str) -> str:
+    return name.upper().replace("-", "_").replace("[", "_").replace("]", "")
 
 
 def _plan_column(
@@ -216,9 +241,26 @@ class EbcdicReader:
         ordinal = 0
         for path in self.files:
             carried: dict[str, tuple[bytes, int]] = {}
+            counted, last = 0, None
             for records in self._read_records(path, ordinal):
-                ordinal = int(records.ordinals[-1])
+                ordinal, last = int(records.ordinals[-1]), records.take(np.array([-1]))
+                counted += self._count_unignored(records)
                 yield self._build_batch(path, records, carried)
+            self._check_trailer(path, last, counted)
+
+    def _count_unignored(self, records: Records) -> int:
+        if self.layout.trailer_field is None or self.layout.segment_field is None:
+            return 0
+        names = pc.utf8_trim_whitespace(decode_field(records, self.layout, self.layout.segment_field))
+        return int((~_is_one_of(names, self.layout.ignored)).sum())
+
+    def _check_trailer(self, path: Path, last: Records | None, counted: int) -> None:
+        """Stop where the last record does not say how many came before it."""
+        if self.layout.trailer_field is None or last is None:
+            return
+        text = (decode_field(last, self.layout, self.layout.trailer_field)[0].as_py() or "").strip()
+        if self._count_unignored(last) or not text.isdigit() or int(text) != counted:
+            raise self._damaged(path, f"{counted} records that the last one does not confirm")
 
     def _read_records(self, path: Path, before: int) -> Iterator[Records]:
         rest, offset = b"", 0

@@ -22,6 +22,7 @@ def flatten_records(stream: BinaryIO, record: str = "") -> Iterator[dict[str, st
     found = record
     context = etree.iterparse(stream, events=("end",), resolve_entities=False, no_network=True, huge_tree=False)
     for _, element in context:
+        parent = element.getparent()
         if not found:
             found = _repeated_tag(element)
             if found:
@@ -29,6 +30,8 @@ def flatten_records(stream: BinaryIO, record: str = "") -> Iterator[dict[str, st
                 _forget(element)
         elif element.tag == found:
             yield flatten(element)
+            _forget(element)
+        if parent is not None and parent.getparent() is None:
             _forget(element)
 
 

@@ -111,6 +111,20 @@ def test_record_of_a_segment_that_no_table_claims_is_in_quarantine(make) -> None
     ]
 
 
+SEGMENTED = {"segment_field": "SEG", "segments": ["C"], "segments_ignored": ["T"], "trailer_field": "CNT"}
+
+
+def test_trailer_record_is_no_row_when_its_count_is_right(make) -> None:
+    rows, bad = read(make(record("C") * 7 + record("T"), **SEGMENTED))
+    assert (len(rows), bad) == (7, [])
+
+
+@pytest.mark.parametrize("content", [record("C") * 6 + record("T"), record("C") * 7])
+def test_file_stops_with_one_error_when_its_trailer_does_not_confirm_it(make, content) -> None:
+    with pytest.raises(SourceError, match="does not confirm"):
+        list(make(content, **SEGMENTED).read_batches())
+
+
 @pytest.mark.parametrize(
     ("content", "options", "said"),
     [

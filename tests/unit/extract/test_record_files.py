@@ -89,6 +89,15 @@ def test_xml_tells_empty_from_absent(tmp_path, make_source, encoding) -> None:
     assert rows[1] == {"id": "8", "name": "B", "e": None, "Empty": None, "geo": "", SOURCE_ROW: 2}
 
 
+def test_xml_records_within_records_are_tables_of_their_own(tmp_path, make_source) -> None:
+    report = '<Report ref="{0}"><Beat>b</Beat><Crimes><Crime ref="{0}" seq="1"><Code>c</Code></Crime></Crimes></Report>'
+    (tmp_path / "a.xml").write_text("<R>" + "".join(report.format(i) for i in range(3)) + "</R>")
+    reports, _ = read(make_source(SourceKind.XML, tmp_path, ["ref", "Beat"], table="Report"))
+    crimes, _ = read(make_source(SourceKind.XML, tmp_path, ["ref", "seq", "Code"], table="Crime"))
+    assert [(r["ref"], r["Beat"]) for r in reports] == [("0", "b"), ("1", "b"), ("2", "b")]
+    assert [(r["ref"], r["seq"], r["Code"]) for r in crimes] == [("0", "1", "c"), ("1", "1", "c"), ("2", "1", "c")]
+
+
 def test_xml_is_measured_by_a_second_parser(tmp_path, make_source) -> None:
     (tmp_path / "a.xml").write_text("<R>" + "<P id='1'><Name>x</Name></P>" * 50 + "</R>")
     rows, bad = read(make_source(SourceKind.XML, tmp_path, XML_COLUMNS[:2], record="P"))
