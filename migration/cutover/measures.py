@@ -118,7 +118,7 @@ def _measure_constraints(subject: Subject) -> Finding:
 
 
 _RESULTS_WITH_WAIVERS = """
-    SELECT q.rule_id, q.status, coalesce(q.failing_rows, 0), coalesce(least(w.cap_rows, q.failing_rows), 0)
+    SELECT q.rule_id, q.status, coalesce(q.failing_rows, 0), least(coalesce(w.cap_rows, 0), coalesce(q.failing_rows, 0))
     FROM control.dq_result q
     JOIN control.dq_rule r USING (rule_id, rule_version)
     LEFT JOIN LATERAL (
