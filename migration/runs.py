@@ -6,6 +6,7 @@ Refuses: a division without a pack folder, a sample outside 1 to 100, a cutover 
 """
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,8 @@ from migration.settings import Settings
 RUN_FILE = "run.json"
 TIMINGS_FILE = "timings.json"
 MIN_REASON = 5
+RUN_ID = re.compile(r"\d{8}T\d{6}Z(?:-[0-9a-z]{1,15})?")
+"""Run ids sort by time and fit the 32 characters of `run_id`."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ def start_run(
     _check_request(settings, division, phase, sample_percent, reason)
     now = datetime.now(UTC)
     wanted = run_id or new_run_id(now)
+    _check_run_id(division, wanted)
     record = RunRecord(division, wanted, phase, sample_percent, reason, started_by, now.isoformat(timespec="seconds"))
     context = record.context(settings)
     existing = find_run(settings, division, wanted)
@@ -80,6 +84,12 @@ def _check_request(settings: Settings, division: str, phase: Phase, sample_perce
         raise ConfigError(where, f"a cutover of {sample_percent} %", "all records", "Leave --sample out.")
     if len(reason.strip()) < MIN_REASON:
         raise ConfigError(where, "no reason", f"at least {MIN_REASON} characters", "Say why with --reason.")
+
+
+def _check_run_id(division: str, run_id: str) -> None:
+    if RUN_ID.fullmatch(run_id) is None:
+        expected = "a time such as 20260921T081500Z, and after it - and letters or digits at most"
+        raise ConfigError(f"run of division {division}", f"the id {run_id!r}", expected, "Leave --run-id out.")
 
 
 def _check_same_request(existing: RunRecord, wanted: RunRecord) -> None:

@@ -4,6 +4,7 @@ import csv
 import sqlite3
 from pathlib import Path
 
+import duckdb
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
@@ -57,4 +58,17 @@ def build_people(settings: Settings) -> Path:
     path = settings.home / "sources" / "people" / "PEOPLE.txt"
     path.parent.mkdir(parents=True, exist_ok=True)
     pa_csv.write_csv(table, path, pa_csv.WriteOptions(delimiter="|"))
+    return path
+
+
+def build_postcodes(settings: Settings) -> Path:
+    """`sources/postcodes/postcodes.parquet`: postcodes only; wards without `S13` stand in for beats."""
+    letters = settings.real_data / "council_to_division.csv"
+    postcodes = settings.real_data / "scottish_postcode_geography_2020.parquet"
+    path = settings.home / "sources" / "postcodes" / "postcodes.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    duckdb.sql(
+        f"COPY (SELECT postcode, easting, northing, division_letter AS division_code, ward_code[4:] AS beat_code "
+        f"FROM '{postcodes}' JOIN '{letters}' ON council_code = council_area_code_2019) TO '{path}'"
+    )
     return path

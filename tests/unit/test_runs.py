@@ -24,13 +24,13 @@ def start(settings: Settings, **changes):
 
 
 def test_run_when_started_is_found_again_with_all_it_was_started_with(settings):
-    context = start(settings, sample_percent=10, run_id="r1")
+    context = start(settings, sample_percent=10, run_id="20260101T000000Z")
     assert read_run(settings, "X") == context
-    assert read_run(settings, "X", "r1").sample_percent == 10
+    assert read_run(settings, "X", "20260101T000000Z").sample_percent == 10
 
 
 def test_run_when_started_twice_with_the_same_id_is_the_same_run(settings):
-    assert start(settings, run_id="r1") == start(settings, run_id="r1")
+    assert start(settings, run_id="20260101T000000Z") == start(settings, run_id="20260101T000000Z")
     assert len(list_runs(settings, "X")) == 1
 
 
@@ -51,9 +51,14 @@ def test_run_when_asked_for_wrongly_is_refused_and_leaves_nothing(settings, chan
 
 
 def test_run_when_its_id_was_used_for_another_phase_is_refused(settings):
-    start(settings, run_id="r1")
+    start(settings, run_id="20260101T000000Z")
     with pytest.raises(ConfigError, match="found a rehearsal of 100 %; expected a cutover"):
-        start(settings, run_id="r1", phase=Phase.CUTOVER)
+        start(settings, run_id="20260101T000000Z", phase=Phase.CUTOVER)
+
+
+def test_run_when_its_id_holds_no_time_is_refused(settings):
+    with pytest.raises(ConfigError, match="found the id 'monday'"):
+        start(settings, run_id="monday")
 
 
 def test_read_run_when_there_is_none_says_how_to_start_one(settings):
