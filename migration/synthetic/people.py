@@ -13,7 +13,7 @@ import numpy as np
 
 from migration.synthetic.draws import Bools, Draws, Ints, Texts, take
 from migration.synthetic.identifiers import chi_no, cro_no, driver_no, pnc_id, scro_no
-from migration.synthetic.places import DATA, load_towns, read_rows
+from migration.synthetic.places import load_towns, read_rows
 
 POOL_BITS = 34
 HOMES = 3
@@ -49,7 +49,7 @@ def pool_letters(ids: Ints) -> Texts:
 @lru_cache(maxsize=1)
 def surnames() -> tuple[str, ...]:
     """Family names, the commonest first; the last part is invented."""
-    listed = (DATA / "surnames.txt").read_text(encoding="utf-8").split()
+    listed = " ".join(row["names"] for row in read_rows("surnames.csv")).split()
     return (*dict.fromkeys(listed), *(s + e for s in STEMS for e in ENDINGS))
 
 
