@@ -1,0 +1,244 @@
+"""Validate and reconcile against volume, and compare against datacompy.
+
+`python tests/benchmarks/bench_quality.py stages --rows 3000000` makes a run of so many staged rows, loads it and times
+the two stages. `... compare --rows 1000000` times `migrate compare` and datacompy on the same two Parquet files, each in
+a process of its own, with its peak memory.
+"""
+
+import argparse
+import json
+import multiprocessing
+import resource
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from migration.duck import open_session
+from migration.fingerprint import row_hash_sql
+from migration.layers import write_layer
+from migration.load.engine import open_engine, upgrade_schema
+from migration.load.stage import load_staging
+from migration.mapping.model import Origin, Pack, Record, SourceColumn, SourceKind, SourceSystem, SourceTable
+from migration.records import Layer, RunContext
+from migration.schema.arrow import duckdb_type
+from migration.schema.model import Entity, load_schema
+from migration.settings import Settings
+
+SYSTEM = "bench"
+SHARES = {"crime_report": 0.12, "crime": 0.19, "nominal": 0.18, "crime_nominal": 0.21, "location": 0.12}
+"""Share of the staged rows each mapped entity has; matches and links make up the rest."""
+VALUES = {
+    "crime_report": {
+        "crime_report_id": "md5('r' || i)", "cr_number": "'CR/' || lpad(i::VARCHAR, 9, '0')",
+        "legacy_crime_no": "'X' || i", "how_reported_code": "'101'", "how_reported_raw": "'TEL'",
+        "reported_at_utc": "TIMESTAMPTZ '2010-01-01 00:00:00+00' + to_minutes(i % 5000000)",
+        "recorded_at_utc": "TIMESTAMPTZ '2010-01-01 02:00:00+00' + to_minutes(i % 5000000)",
+        "occurred_from_utc": "TIMESTAMPTZ '2009-12-31 22:00:00+00' + to_minutes(i % 5000000)",
+        "occurred_to_utc": "TIMESTAMPTZ '2009-12-31 23:00:00+00' + to_minutes(i % 5000000)",
+        "occurred_precision_code": "'MINUTE'", "officer_ref": "'P' || i % 9000", "officer_station": "'Station'",
+        "status_code": "'UNDETECTED'", "status_raw": "'U'", "workflow_state_code": "'FINAL_FILED'",
+        "workflow_state_raw": "'F'", "mo_summary_text": "'Entry by forced window at rear, number ' || i",
+        "locus_location_id": "md5('l' || i)", "beat_code_legacy": "'B' || i % 90", "beat_code": "'TB' || i % 90",
+    },
+    "crime": {
+        "crime_id": "md5('c' || i)", "crime_report_id": "md5('r' || (i % $reports))", "crime_seq": "1 + i // $reports",
+        "crime_code": "'19004'", "crime_raw": "'19004'", "disposal_code": "'UNDETECTED'", "disposal_raw": "'U'",
+    },
+    "nominal": {
+        "nominal_id": "md5('n' || i)", "nominal_type_code": "'PERSON'",
+        "full_name_raw": "'Given' || chr((65 + i % 26)::INTEGER) || ' Family' || chr((65 + i % 23)::INTEGER)",
+        "surname": "'Family' || chr((65 + i % 23)::INTEGER)", "forename_1": "'Given' || chr((65 + i % 26)::INTEGER)",
+        "born_on": "DATE '1950-02-03' + (i % 18000)::INTEGER", "born_on_precision_code": "'DAY'",
+        "sex_code": "CASE WHEN i % 2 = 0 THEN 'MALE' ELSE 'FEMALE' END",
+        "sex_raw": "CASE WHEN i % 2 = 0 THEN 'M' ELSE 'F' END", "home_location_id": "md5('l' || (i % $locations))",
+    },
+    "crime_nominal": {
+        "crime_nominal_id": "md5('k' || i)", "crime_report_id": "md5('r' || (i % $reports))",
+        "nominal_id": "md5('n' || (i % $nominals))",
+        "role_code": "CASE i % 3 WHEN 0 THEN 'COMPLAINER' ELSE 'ACCUSED' END",
+        "role_raw": "CASE i % 3 WHEN 0 THEN 'Complainer' ELSE 'Accused' END",
+        "dpa_category_code": "CASE i % 3 WHEN 0 THEN 'VICTIM' ELSE 'SUSPECT' END",
+    },
+    "location": {
+        "location_id": "md5('l' || i)", "location_raw_text": "i || ' Test Street, Inventedtown'",
+        "premises": "i::VARCHAR", "street": "'Test Street'", "town": "'Inventedtown'",
+        "easting": "300000.0 + i % 9000", "northing": "700000.0 + i % 9000",
+    },
+    "location_match": {
+        "location_id": "md5('l' || i)", "location_class_code": "'ADDRESS'", "match_level_code": "'UPRN'",
+        "uprn": "9000000000 + i", "easting": "300000 + i % 9000", "northing": "700000 + i % 9000",
+        "beat_code": "'TB' || i % 90", "confidence": "0.99", "match_rule": "'EXACT'", "evidence": "'{}'",
+        "gazetteer_release": "'bench'",
+    },
+    "nominal_link": {
+        "nominal_id": "md5('n' || i)", "golden_id": "'GN' || upper(left(md5('n' || i), 13))", "link_rule": "'SINGLE'",
+        "model_version": "'m'", "linked_at_utc": "TIMESTAMPTZ '2026-09-01 00:00:00+00'",
+    },
+}  # fmt: skip
+
+
+def make_run(context: RunContext, rows: int) -> dict[str, int]:
+    """Write raw, mapped, located and linked layers of about `rows` staged rows; returns the rows by entity."""
+    counts = {e: int(rows * s) for e, s in SHARES.items()}
+    counts |= {"location_match": counts["location"], "nominal_link": counts["nominal"]}
+    schema = load_schema()
+    with open_session(context.settings) as session:
+
+        def write(path: Path, entity: str) -> None:
+            query = entity_sql(context, schema.entity(entity), counts)
+            session.execute(f"COPY ({query}) TO '{path}' (FORMAT parquet, COMPRESSION zstd)")
+
+        with write_layer(context, Layer.RAW, "raw") as writer:
+            for entity in SHARES:
+                query = f"SELECT i AS _source_row, 'K' || i AS legacy_key FROM range({counts[entity]}) t(i)"
+                session.execute(f"COPY ({query}) TO '{writer.path(f'{SYSTEM}/t_{entity}')}' (FORMAT parquet)")
+            writer.facts["control_totals"] = {f"{SYSTEM}/t_{e}": {"rows": counts[e]} for e in SHARES}
+        with write_layer(context, Layer.MAPPED, "mapped") as writer:
+            for entity in SHARES:
+                write(writer.path(entity), entity)
+            parts = " UNION ALL ".join(disposition_sql(context, schema.entity(e), counts[e]) for e in SHARES)
+            session.execute(f"COPY ({parts}) TO '{writer.path('disposition')}' (FORMAT parquet, COMPRESSION zstd)")
+        with write_layer(context, Layer.LOCATED, "located") as writer:
+            write(writer.path("location_match"), "location_match")
+        with write_layer(context, Layer.LINKED, "linked") as writer:
+            write(writer.path("nominal_link"), "nominal_link")
+    return counts
+
+
+def entity_sql(context: RunContext, entity: Entity, counts: dict[str, int]) -> str:
+    """SELECT of an entity's invented rows."""
+    values = VALUES[entity.name] | {
+        "division_code": f"'{context.division}'", "source_system": f"'{SYSTEM}'", "source_key": "'K' || i",
+        "source_table": f"'t_{entity.name}'", "source_row": "i", "run_id": f"'{context.run_id}'",
+        "mapping_version": "'v'", "row_hash": "''", "security_marking": "'OFFICIAL-SENSITIVE'",
+        "retention_class": "'STANDARD'",
+    }  # fmt: skip
+    columns = ", ".join(f"({values.get(f.name, 'NULL')})::{duckdb_type(f)} AS {f.name}" for f in entity.fields)
+    for name, key in (("$reports", "crime_report"), ("$nominals", "nominal"), ("$locations", "location")):
+        columns = columns.replace(name, str(counts[key]))
+    query = f"SELECT {columns} FROM range({counts[entity.name]}) t(i)"
+    if not entity.has_lineage:
+        return query
+    hashed = [f.name for f in entity.business_fields if f.filled_by is None]
+    return f"SELECT * REPLACE ({row_hash_sql(hashed)} AS row_hash) FROM ({query})"
+
+
+def disposition_sql(context: RunContext, entity: Entity, rows: int) -> str:
+    """SELECT of the dispositions of an entity's records: all loaded."""
+    key = VALUES[entity.name][entity.key[-1]]
+    return (
+        f"SELECT '{context.run_id}' AS run_id, '{context.division}' AS division_code, '{SYSTEM}' AS source_system, "
+        f"'t_{entity.name}' AS source_table, '{entity.name}' AS entity, 'K' || i AS source_key, 'LOADED' AS outcome, "
+        f"{key} AS target_id, NULL::VARCHAR AS rule_id, NULL::VARCHAR AS reason_code FROM range({rows}) t(i)"
+    )
+
+
+def make_pack(division: str) -> Pack:
+    """The pack of the invented system."""
+    from datetime import date
+
+    columns = (SourceColumn("legacy_key"),)
+    tables = tuple(SourceTable(f"t_{e}", ("legacy_key",), e, columns, {}) for e in SHARES)
+    system = SourceSystem(SYSTEM, SourceKind.DELIMITED, "", "", {}, "OFFICIAL-SENSITIVE", 1, "", tables)
+    records = tuple(Record(e, e, SYSTEM, f"t_{e}", Origin("bench", 1), ()) for e in SHARES)
+    return Pack(division, "bench", "bench", "v", date(2026, 9, 1), (system,), records, {}, ())
+
+
+def time_stages(rows: int, home: Path) -> dict[str, float]:
+    """Seconds of loading, validating and reconciling a run of so many rows."""
+    import great_expectations  # noqa: F401 - its import is seconds, whatever the volume
+
+    from migration.quality import reconcile
+    from migration.quality.stage import reconcile_division, validate_division
+
+    division = load_schema().codes["division"][0].code
+    context = RunContext(Settings(home=home), division, "20260901T080000Z", reason="benchmark")
+    reconcile.load_pack = lambda *_: make_pack(division)  # type: ignore[attr-defined]
+    counts = make_run(context, rows)
+    engine = open_engine(context.settings)
+    upgrade_schema(engine)
+    figures: dict[str, float] = {"rows": sum(counts.values())}
+    steps: tuple[tuple[str, Callable[..., object]], ...] = (
+        ("load", load_staging), ("validate", validate_division), ("reconcile", reconcile_division),
+    )  # fmt: skip
+    for name, stage in steps:
+        started = time.perf_counter()
+        stage(context, engine)
+        figures[name] = round(time.perf_counter() - started, 1)
+        print(name, figures[name], flush=True)
+    engine.dispose()
+    return figures
+
+
+def make_pair(folder: Path, rows: int) -> tuple[Path, Path]:
+    """Two Parquet files that differ in a thousandth of their cells and rows."""
+    left, right = folder / "left.parquet", folder / "right.parquet"
+    columns = ", ".join(f"md5((i * {n})::VARCHAR) AS t{n}, i * {n} AS n{n}, i / {n} AS d{n}" for n in range(1, 7))
+    with open_session(Settings(home=folder)) as session:
+        session.execute(f"COPY (SELECT i AS id, {columns} FROM range({rows}) t(i)) TO '{left}' (FORMAT parquet)")
+        changed = "* REPLACE (CASE WHEN id % 1000 = 7 THEN 'changed' ELSE t3 END AS t3)"
+        query = f"SELECT {changed} FROM '{left}' WHERE id % 1000 <> 3 ORDER BY hash(id)"
+        session.execute(f"COPY ({query}) TO '{right}' (FORMAT parquet)")
+    return left, right
+
+
+def compare_ours(left: Path, right: Path) -> tuple[int, int]:
+    """Differing rows and lone rows by `compare_tables`."""
+    from migration.quality.compare import compare_tables
+
+    with open_session(Settings(home=left.parent)) as session:
+        found = compare_tables(session, f"'{left}'", f"'{right}'", ["id"])
+    return found.differing_rows, found.only_left + found.only_right
+
+
+def compare_datacompy(left: Path, right: Path) -> tuple[int, int]:
+    """The same by datacompy on pandas."""
+    import datacompy
+    import pandas as pd
+
+    compared = getattr(datacompy, "PandasCompare", None) or datacompy.Compare
+    found = compared(pd.read_parquet(left), pd.read_parquet(right), join_columns=["id"])
+    differing = int(found.intersect_rows.shape[0] - found.count_matching_rows())
+    return differing, len(found.df1_unq_rows) + len(found.df2_unq_rows)
+
+
+def _measure(name: str, left: Path, right: Path, queue: "multiprocessing.Queue[dict[str, object]]") -> None:
+    started = time.perf_counter()
+    result = {"ours": compare_ours, "datacompy": compare_datacompy}[name](left, right)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    queue.put(
+        {"tool": name, "seconds": round(time.perf_counter() - started, 2), "peak_mb": round(peak), "found": result}
+    )
+
+
+def time_compare(rows: int, folder: Path) -> list[dict[str, object]]:
+    """Seconds, peak memory and findings of both tools."""
+    left, right = make_pair(folder, rows)
+    spawn = multiprocessing.get_context("spawn")
+    figures = []
+    for name in ("ours", "datacompy"):
+        queue = spawn.Queue()
+        process = spawn.Process(target=_measure, args=(name, left, right, queue))
+        process.start()
+        figures.append(queue.get())
+        process.join()
+    return figures
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=["stages", "compare"])
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--home", type=Path)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="bench-quality-") as folder:
+        home = arguments.home or Path(folder)
+        figures = (
+            time_stages(arguments.rows, home) if arguments.what == "stages" else time_compare(arguments.rows, home)
+        )
+        print(json.dumps(figures, default=str))
+
+
+if __name__ == "__main__":
+    main()
