@@ -63,11 +63,11 @@ class Run:
         answer = person.call("GET", f"{self.path}/taskInstances?limit=200")[1]
         return {f"{t['task_id']}[{t['map_index']}]": t["state"] for t in answer["task_instances"]}
 
-    def wait(self, person: Person, seconds: float = 300) -> str:
+    def wait(self, person: Person, seconds: float = 600) -> str:
         """The run's final state."""
         return wait_for(lambda: (s := self.state(person)) in FINISHED and s, seconds, lambda: self.tasks(person))
 
-    def wait_for_question(self, person: Person, task: str, seconds: float = 300) -> dict:
+    def wait_for_question(self, person: Person, task: str, seconds: float = 600) -> dict:
         """The question that a sign-off task shows, once it waits."""
         return wait_for(lambda: self._question(person, task), seconds, lambda: self.tasks(person))
 
