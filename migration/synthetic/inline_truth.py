@@ -33,10 +33,18 @@ class InlineNames:
     unseen: frozenset[str] = field(default_factory=frozenset)
 
 
-def tell_inline_truth(records: DivisionRecords, truth: Truth, names: InlineNames, has_locus: Bools) -> None:
-    """Add the truth of nominals, homes and loci (`has_locus` by report), and the dirt that does not stop a record."""
+def tell_inline_truth(
+    records: DivisionRecords, truth: Truth, names: InlineNames, has_locus: Bools, spoilt: Ints
+) -> None:
+    """Add the truth of nominals, homes and loci (`has_locus` by report), and the dirt of records that can be loaded.
+
+    `spoilt` are the reports that carry a fault which stops them.
+    """
+    sound = np.ones(len(records.reports), dtype=bool)
+    sound[spoilt] = False
     every = range(len(records.reports))
-    reports = {**records.reports.dirt, "missing_locus": records.missing_locus}
+    all_dirt = {**records.reports.dirt, "missing_locus": records.missing_locus}
+    reports = {kind: planted & sound for kind, planted in all_dirt.items()}
     _list(records, truth, names, reports, names.report_table, [names.report_key(i) for i in every], "crime_report")
     at = np.nonzero((records.locus >= 0) & has_locus)[0]
     _tell_places(records, truth, names, names.locus_table, [names.locus_key(i) for i in at.tolist()], records.locus[at])

@@ -82,12 +82,11 @@ def make_involvements(draws: Draws, book: AddressBook, reports: Reports, pools: 
 
 
 def _drop_repeats(every: Involvements) -> Involvements:
-    """Leave out who is already in the report; unknown people may be in it more than once."""
+    """Leave out who is already in the report, pseudo-nominals too: the same link twice is planted, not drawn."""
     order = np.lexsort((np.arange(len(every)), every.party, every.report))
     report, party = every.report[order], every.party[order]
     again = np.zeros(len(every), dtype=bool)
     again[1:] = (report[1:] == report[:-1]) & (party[1:] == party[:-1])
-    again &= every.kind[order] == PERSON
     return every.pick(np.sort(order[~again]))
 
 

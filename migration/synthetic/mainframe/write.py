@@ -34,6 +34,8 @@ REPORT_FAULTS = (
     ("unknown_status", "CR-STATUS", UNKNOWN_STATUS),
 )
 LOCUS = tuple(f"CR-LOCUS-{part}" for part in ("PREMISES", "STREET", "AREA", "TOWN", "PCODE", "EAST", "NORTH"))
+SECOND = "~2"
+"""What the pipeline adds to the key of a second row of the same key."""
 UNSEEN = frozenset({"future_dob", "two_scros", "late_edit", "zero_coordinates"})
 
 
@@ -54,16 +56,16 @@ def write_mainframe(family: Family, records: DivisionRecords, folder: Path, trut
         home_key=lambda i: f"{numbers[report_of[i]]}|{number_of[i]}#ADDR",
         unseen=UNSEEN,
     )
-    tell_inline_truth(records, truth, names, has_locus)
-    twice = _plant_faults(records, segments, truth)
+    spoilt, twice = _plant_faults(records, segments, truth)
+    tell_inline_truth(records, truth, names, has_locus, spoilt)
     rows = _write_file(records, segments, twice, folder / family.file.format(division=records.division))
     (folder / family.options["copybook"]).write_text(copybook(), encoding="ascii")
     for name, count in rows.items():
         truth.add_count(records.division, name, count)
 
 
-def _plant_faults(records: DivisionRecords, segments: dict[str, Segment], truth: Truth) -> Ints:
-    """Spoil some records; returns the nominals that are written twice."""
+def _plant_faults(records: DivisionRecords, segments: dict[str, Segment], truth: Truth) -> tuple[Ints, Ints]:
+    """Spoil some records; returns the reports that cannot be loaded and the nominals that are written twice."""
     draws, division, key = records.draws, records.division, records.reports.key
     sound = np.ones(len(key), dtype=bool)
     for kind, column, value in REPORT_FAULTS:
@@ -82,9 +84,9 @@ def _plant_faults(records: DivisionRecords, segments: dict[str, Segment], truth:
     involved = records.involved
     twice = pick_some(draws, "segment twice", involved.key, COPY_RATE, sound[involved.report])
     number = segments["NM"].columns["NM-SEQ"]
-    keys = [f"{records.crime_no[involved.report[i]]}|{number[i]}" for i in twice.tolist()]
+    keys = [f"{records.crime_no[involved.report[i]]}|{number[i]}{SECOND}" for i in twice.tolist()]
     truth.add_dirt(division, "duplicate_row", "NM", keys, "nominal", DUPLICATE)
-    return twice
+    return np.nonzero(~sound)[0], twice
 
 
 def _write_file(records: DivisionRecords, segments: dict[str, Segment], twice: Ints, path: Path) -> dict[str, int]:

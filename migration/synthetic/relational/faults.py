@@ -34,8 +34,8 @@ REPORT_FAULTS = (
 )
 
 
-def plant_faults(records: DivisionRecords, tables: dict[str, Table], truth: Truth) -> tuple[Ints, Ints]:
-    """Spoil some rows; returns the indexes of nominals and places that are spoilt past knowing."""
+def plant_faults(records: DivisionRecords, tables: dict[str, Table], truth: Truth) -> dict[str, Ints]:
+    """Spoil some rows; returns the indexes of reports, nominals and places that cannot be loaded, by table."""
     draws, division = records.draws, records.division
     spoilt_report = np.zeros(len(records.reports), dtype=bool)
     for kind, column, value in REPORT_FAULTS:
@@ -60,7 +60,7 @@ def plant_faults(records: DivisionRecords, tables: dict[str, Table], truth: Trut
     keys = tables["NOMINAL"].keys(nominals)
     truth.add_dirt(division, "nominal_without_name", "NOMINAL", keys, "nominal", QUARANTINED)
     _plant_link_faults(records, tables, truth, spoilt_report)
-    return nominals, places
+    return {"CRIME_REPORT": np.nonzero(spoilt_report)[0], "NOMINAL": nominals, "LOCATION": places}
 
 
 def _overwrite(table: Table, column: str, at: Ints, value: object) -> None:
@@ -90,8 +90,8 @@ def _plant_link_faults(records: DivisionRecords, tables: dict[str, Table], truth
     truth.add_dirt(division, "duplicate_row", markers.name, [str(k) for k in new], "crime_marker", DUPLICATE)
 
 
-def list_loaded_dirt(records: DivisionRecords, tables: dict[str, Table], truth: Truth) -> None:
-    """List the dirt that does not stop a record from being loaded."""
+def list_loaded_dirt(records: DivisionRecords, tables: dict[str, Table], truth: Truth, spoilt: dict[str, Ints]) -> None:
+    """List the dirt that does not stop a record from being loaded, on records that nothing else stops."""
     kinds: list[tuple[str, dict[str, Bools], str]] = [
         ("CRIME_REPORT", {**records.reports.dirt, "missing_locus": records.missing_locus}, "crime_report"),
         ("NOMINAL", records.nominals.dirt, "nominal"),
@@ -99,5 +99,5 @@ def list_loaded_dirt(records: DivisionRecords, tables: dict[str, Table], truth: 
     ]
     for table, dirt, entity in kinds:
         for kind, planted in dirt.items():
-            keys = tables[table].keys(np.nonzero(planted)[0])
+            keys = tables[table].keys(np.setdiff1d(np.nonzero(planted)[0], spoilt[table]))
             truth.add_dirt(records.division, kind, table, keys, entity, LOADED)

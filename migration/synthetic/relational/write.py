@@ -43,11 +43,11 @@ def make_tables(family: Family, records: DivisionRecords, truth: Truth) -> dict[
         *make_place_tables(records, family.codes),
     ]
     tables = {t.name: t for t in made}
-    nameless, empty = plant_faults(records, tables, truth)
-    list_loaded_dirt(records, tables, truth)
-    named = np.setdiff1d(np.arange(len(records.nominals)), nameless)
+    spoilt = plant_faults(records, tables, truth)
+    list_loaded_dirt(records, tables, truth, spoilt)
+    named = np.setdiff1d(np.arange(len(records.nominals)), spoilt["NOMINAL"])
     truth.add_persons(records, "NOMINAL", tables["NOMINAL"].keys(named), named)
-    placed = np.setdiff1d(np.arange(len(records.places)), empty)
+    placed = np.setdiff1d(np.arange(len(records.places)), spoilt["LOCATION"])
     truth.add_locations(records, "LOCATION", tables["LOCATION"].keys(placed), placed)
     return tables
 

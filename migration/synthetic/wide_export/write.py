@@ -46,6 +46,8 @@ REPORT_FAULTS = (
     ("impossible_recorded_at", "RECORDED", "31/02/19 10:15"),
     ("unknown_status", "STATUS", UNKNOWN_STATUS),
 )
+SECOND = "~2"
+"""What the pipeline adds to the key of a second row of the same key."""
 CANNOT_BE_SEEN = frozenset({"future_dob", "pseudo_typed_as_person", "shop_typed_as_person", "two_scros", "late_edit"})
 """Kinds of dirt this layout cannot hold: two-digit years, no nominal type, and so on."""
 
@@ -59,14 +61,14 @@ def write_wide_export(family: Family, records: DivisionRecords, folder: Path, tr
     add_offences(columns, records, family)
     groups = {name: add_person(columns, records, family, name, capacity, slot) for name, capacity, slot in GROUPS}
     add_things(columns, records)
-    twice = _plant_faults(columns, records, truth)
-    _tell_truth(columns, records, truth, groups)
+    spoilt, twice = _plant_faults(columns, records, truth)
+    _tell_truth(columns, records, truth, groups, spoilt)
     rows = _write_files(columns, records, folder / family.file, twice)
     truth.add_count(records.division, SOURCE_TABLE, rows)
 
 
-def _plant_faults(columns: Columns, records: DivisionRecords, truth: Truth) -> Ints:
-    """Spoil some reports; returns those whose line is written twice."""
+def _plant_faults(columns: Columns, records: DivisionRecords, truth: Truth) -> tuple[Ints, Ints]:
+    """Spoil some reports; returns those that cannot be loaded and those whose line is written twice."""
     draws, key = records.draws, records.reports.key
     numbers = records.crime_no
     sound = np.ones(len(key), dtype=bool)
@@ -78,15 +80,16 @@ def _plant_faults(columns: Columns, records: DivisionRecords, truth: Truth) -> I
         keys = [numbers[i] for i in at.tolist()]
         truth.add_dirt(records.division, kind, SOURCE_TABLE, keys, "crime_report", QUARANTINED)
     at = pick_some(draws, "unknown crime code", key, OTHER_RATE, sound)
+    stopped = np.nonzero(~sound)[0]
     sound[at] = False
     for i in at.tolist():
         columns["OFFENCE1_CODE"][i] = "99/999"
     keys = [f"{numbers[i]}#OFFENCE1" for i in at.tolist()]
     truth.add_dirt(records.division, "unknown_crime_code", SOURCE_TABLE, keys, "crime", QUARANTINED)
     twice = pick_some(draws, "line twice", key, COPY_RATE, sound)
-    keys = [numbers[i] for i in twice.tolist()]
+    keys = [f"{numbers[i]}{SECOND}" for i in twice.tolist()]
     truth.add_dirt(records.division, "duplicate_row", SOURCE_TABLE, keys, "crime_report", DUPLICATE)
-    return twice
+    return stopped, twice
 
 
 def _filled(columns: Columns, names: tuple[str, ...]) -> Bools:
@@ -94,23 +97,26 @@ def _filled(columns: Columns, names: tuple[str, ...]) -> Bools:
     return np.array([any(values) for values in zip(*(columns[n] for n in names), strict=True)], dtype=bool)
 
 
-def _tell_truth(columns: Columns, records: DivisionRecords, truth: Truth, groups: dict[str, Ints]) -> None:
+def _tell_truth(
+    columns: Columns, records: DivisionRecords, truth: Truth, groups: dict[str, Ints], spoilt: Ints
+) -> None:
     numbers = records.crime_no
     locus = tuple(f"LOCUS_{p}" for p in ("PREMISES", "STREET", "AREA", "TOWN", "PCODE", "GRID"))
     at = np.nonzero((records.locus >= 0) & _filled(columns, locus))[0]
     keys = [f"{numbers[i]}#LOCUS" for i in at.tolist()]
     truth.add_locations(records, SOURCE_TABLE, keys, records.locus[at])
-    _list_dirt(
-        records, truth, {**records.reports.dirt, "missing_locus": records.missing_locus}, numbers, "crime_report"
-    )
+    sound = np.ones(len(records.reports), dtype=bool)
+    sound[spoilt] = False
+    dirt = {**records.reports.dirt, "missing_locus": records.missing_locus}
+    _list_dirt(records, truth, {k: v & sound for k, v in dirt.items()}, numbers, "crime_report")
     _list_places(records, truth, keys, records.locus[at])
     for name, holder in groups.items():
         report = np.nonzero(holder >= 0)[0]
         nominal = records.nominal_of[holder[report]]
         keys = [f"{numbers[i]}#{name}" for i in report.tolist()]
         truth.add_persons(records, SOURCE_TABLE, keys, nominal)
-        dirt = {kind: planted[nominal] for kind, planted in records.nominals.dirt.items()}
-        _list_dirt(records, truth, dirt, keys, "nominal")
+        of_people = {kind: planted[nominal] for kind, planted in records.nominals.dirt.items()}
+        _list_dirt(records, truth, of_people, keys, "nominal")
         lives = (records.home[nominal] >= 0) & _filled(columns, (f"{name}_ADDRESS", f"{name}_PCODE"))[report]
         keys = [f"{numbers[i]}#{name}_ADDR" for i in report[lives].tolist()]
         truth.add_locations(records, SOURCE_TABLE, keys, records.home[nominal[lives]])

@@ -18,6 +18,7 @@ from migration.synthetic.dirt import (
     UNKNOWN_CODE,
     UNKNOWN_STATUS,
 )
+from migration.synthetic.draws import Ints
 from migration.synthetic.estate import DivisionRecords
 from migration.synthetic.families import Family
 from migration.synthetic.inline_truth import InlineNames, tell_inline_truth
@@ -53,8 +54,8 @@ def write_wide_tables(family: Family, records: DivisionRecords, folder: Path, tr
         home_key=lambda i: f"{ids[i]}#ADDR",
         unseen=UNSEEN,
     )
-    tell_inline_truth(records, truth, names, has_locus)
-    _plant_faults(records, wide, people, truth)
+    spoilt = _plant_faults(records, wide, people, truth)
+    tell_inline_truth(records, truth, names, has_locus, spoilt)
     for table in tables:
         truth.add_count(records.division, table.name, table.rows)
     metadata = make_metadata(records)
@@ -66,7 +67,8 @@ def write_wide_tables(family: Family, records: DivisionRecords, folder: Path, tr
         write_sqlite(every, folder / family.file)
 
 
-def _plant_faults(records: DivisionRecords, wide: Table, people: Table, truth: Truth) -> None:
+def _plant_faults(records: DivisionRecords, wide: Table, people: Table, truth: Truth) -> Ints:
+    """Spoil some rows; returns the reports that cannot be loaded."""
     draws, division, reports = records.draws, records.division, records.reports
     starts = np.cumsum(reports.crimes) - reports.crimes
     sound = np.ones(len(reports), dtype=bool)
@@ -87,3 +89,4 @@ def _plant_faults(records: DivisionRecords, wide: Table, people: Table, truth: T
     new = [people.columns["ROLE_ID"][-1] + 1 + i for i in range(len(twice))]
     people.append_copies(twice, new)
     truth.add_dirt(division, "duplicate_row", people.name, [str(k) for k in new], "nominal", DUPLICATE)
+    return np.nonzero(~sound)[0]
