@@ -29,6 +29,7 @@ DIRECTIVES = {
     "%j": r"\d{1,3}",
     "%p": "[AaPp][Mm]",
     "%I": r"\d{1,2}",
+    "%z": r"[+\-]\d{2}:\d{2}",
 }
 PACKED = {"%d": r"\d{2}", "%m": r"\d{2}", "%H": r"\d{2}", "%j": r"\d{3}", "%I": r"\d{2}"}
 """Directives of fixed width where nothing separates them (`%d%m%y`)."""
@@ -97,6 +98,8 @@ def naive_timestamp_sql(text: str, formats: tuple[Format, ...], century: object,
     cases = []
     for item in formats:
         parsed = f"try_strptime({text}, {literal(item.pattern)})"
+        if "%z" in item.pattern:
+            parsed = f"({parsed} AT TIME ZONE 'UTC')"
         if "%y" in item.pattern:
             parsed = _with_century(parsed, century, as_at)
         cases.append(f"CASE WHEN regexp_full_match({text}, {literal(item.regex)}) THEN {parsed} END")

@@ -136,6 +136,25 @@ def record_fates(connection: duckdb.DuckDBPyConnection, entity: Entity, paths: l
     """)
 
 
+def settle_merges(connection: duckdb.DuckDBPyConnection, entity: Entity, paths: list[Path]) -> None:
+    """Quarantine rows that were merged into a record which is not loaded itself: they follow it."""
+    for path in paths:
+        rule = literal(f"{entity.name}.merged_into")
+        lost = "d._outcome = 'MERGED_INTO' AND coalesce(f.outcome, 'ORPHAN') NOT IN ('LOADED', 'DUPLICATE_OF')"
+        followed = "CASE WHEN f.outcome IN ('WEEDED', 'OUT_OF_SCOPE') THEN f.outcome ELSE 'QUARANTINED' END"
+        reason = "CASE WHEN f.outcome IS NULL THEN 'ORPHAN' ELSE 'PARENT_' || f.outcome END"
+        new = path.with_suffix(".new")
+        connection.execute(
+            f"COPY (SELECT d.* REPLACE (CASE WHEN {lost} THEN {followed} ELSE d._outcome END AS _outcome, "
+            f"CASE WHEN {lost} THEN {reason} ELSE d._reason END AS _reason, "
+            f"CASE WHEN {lost} THEN {rule} ELSE d._rule END AS _rule, "
+            f"CASE WHEN {lost} THEN NULL ELSE d._target END AS _target) "
+            f"FROM read_parquet({literal(path)}) AS d LEFT JOIN {fate_table(entity.name)} AS f ON f.id = d._target) "
+            f"TO {literal(new)} (FORMAT parquet, COMPRESSION zstd)"
+        )
+        new.replace(path)
+
+
 def quarantine_clashes(connection: duckdb.DuckDBPyConnection, entity: Entity, paths: list[Path]) -> None:
     """Quarantine loaded records that share a value that must be unique; which of them is right, nobody can tell."""
     for unique in entity.unique:

@@ -76,11 +76,17 @@ def _date(text: str, options: Options, target: Target) -> Parsed:
 
 
 def _timestamp(text: str, options: Options, target: Target) -> Parsed:
-    """The wall-clock time; `compile` makes it UTC in a further layer (`zone`, `ambiguous`)."""
+    """The wall-clock time; `compile` makes it UTC in a further layer (`zone`, `ambiguous`).
+
+    A format with an offset gives UTC itself: its zone is UTC.
+    """
     formats = dates.read_formats(options.get("formats"), dates.ISO_FORMATS)
     value = dates.naive_timestamp_sql(text, formats, options.get("century"), target.as_at)
     error = dates.range_error_sql("{value}", options.get("earliest"), options.get("latest"), target.as_at)
-    clock = dates.time_error_sql("{value}", dates.read_zone(options.get("zone")))
+    zone = dates.read_zone(options.get("zone"))
+    if any("%z" in f.pattern for f in formats) and zone != "UTC":
+        raise ValueError("a format with an offset (%z), whose zone is UTC; say so under zone")
+    clock = dates.time_error_sql("{value}", zone)
     if options.get("ambiguous", "earlier") not in ("earlier", "later"):
         raise ValueError(f"ambiguous {options['ambiguous']}, not one of earlier, later")
     return Parsed(value, clock if error is None else f"coalesce({error}, {clock})")

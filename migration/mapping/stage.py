@@ -16,7 +16,7 @@ from migration.duck import open_session
 from migration.errors import ConfigError, QualityError
 from migration.layers import current_manifest, layer_folder, read_manifest, stage_key, write_layer
 from migration.mapping import outputs, prepare
-from migration.mapping.fates import decide_record, order_entities, quarantine_clashes, record_fates
+from migration.mapping.fates import decide_record, order_entities, quarantine_clashes, record_fates, settle_merges
 from migration.mapping.literals import literal, name
 from migration.mapping.load import load_pack
 from migration.mapping.model import Pack
@@ -106,16 +106,19 @@ def decide_all(
     prepare.make_joins(connection, pack)
     decided: list[Decided] = []
     for entity in order_entities(schema):
-        paths = []
+        paths, merged = [], []
         for record in (r for r in pack.records if r.entity == entity.name):
             path = work / f"{len(decided):04d}.parquet"
             decide_record(connection, pack, record, entity, has_state[record.system, record.table], path)
             decided.append(Decided(record, path))
             if record.merged_into is None:
                 paths.append(path)
+            if record.merged_into is not None or record.pick:
+                merged.append(path)
         if paths:
             quarantine_clashes(connection, entity, paths)
         record_fates(connection, entity, paths)
+        settle_merges(connection, entity, merged)
     _check_caps(connection, decided)
     return decided
 
