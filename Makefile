@@ -7,8 +7,7 @@ SHELL := bash
 VENV := .venv
 BIN := $(VENV)/bin
 SET_UP := $(VENV)/.set-up
-BENCH_BIN := $(VENV)-bench/bin
-BENCH_SET_UP := $(VENV)-bench/.set-up
+BENCHES := $(VENV)-bench $(VENV)-bench-addresses
 SUPPORTED := import sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 15))
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do $$p -c "$(SUPPORTED)" 2>/dev/null && echo $$p && break; done)
 PYTEST := $(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist loadfile
@@ -43,11 +42,12 @@ lint: $(SET_UP) ## Formatting, style, types and YAML
 up: $(SET_UP) ## Start Airflow for a person; prints its address and logins; Ctrl-C stops it
 	@$(BIN)/migrate airflow up --port $(PORT)
 
-bench: $(BENCH_SET_UP) ## Run every benchmark, peers included
-	@for script in tests/benchmarks/bench_*.py; do echo "== $$script"; $(BENCH_BIN)/python "$$script"; done
+bench: $(BENCHES:=/.set-up) ## Run every benchmark, peers included
+	@export MIGRATION_BENCH_ADDRESSES=$(VENV)-bench-addresses/bin/python; \
+	for script in tests/benchmarks/bench_*.py; do echo "== $$script"; $(VENV)-bench/bin/python "$$script"; done
 
 clean: ## Remove what the targets made: environments, caches, the local Airflow and the working folder
-	@rm -rf $(VENV) $(VENV)-bench .airflow .migration .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
+	@rm -rf $(VENV) $(BENCHES) .airflow .migration .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
 
 # uv itself comes from the lock, by hash, through pip; everything else through uv, by hash.
 $(SET_UP): requirements.lock pyproject.toml
@@ -60,10 +60,11 @@ $(SET_UP): requirements.lock pyproject.toml
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# Peers to measure against: their versions are constrained by the lock, not part of it.
-$(BENCH_SET_UP): $(SET_UP)
-	@echo "Setting up $(VENV)-bench"
-	@test -x $(BENCH_BIN)/python || $(PYTHON) -m venv $(VENV)-bench
-	@$(BIN)/uv pip install --quiet --python $(BENCH_BIN)/python --requirement requirements.lock
-	@$(BIN)/uv pip install --quiet --python $(BENCH_BIN)/python --constraint requirements.lock --no-build-isolation --editable '.[bench]'
+# Peers to measure against: their versions are constrained by the lock, not part of it. Two environments, named as the
+# extras of pyproject.toml, because two peers need different versions of a third; a script reaches the second by its variable.
+$(BENCHES:=/.set-up): $(VENV)-%/.set-up: $(SET_UP)
+	@echo "Setting up $(@D)"
+	@test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	@$(BIN)/uv pip install --quiet --python $(@D)/bin/python --requirement requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(@D)/bin/python --constraint requirements.lock --no-build-isolation --editable '.[$*]'
 	@touch $@
