@@ -26,14 +26,9 @@ from migration.geocode.text import name_key
 COLUMNS = frozenset(
     {"id", "text", "postcode", "division", "recorded_on", "uprn", "parent_uprn", "usrn", "true_postcode", "true_town"}
 )
-_PASSES = (
-    frozenset(MatchLevel),
-    frozenset(MatchLevel) - {MatchLevel.UPRN},
-    frozenset(MatchLevel) - {MatchLevel.UPRN, MatchLevel.BUILDING},
-    frozenset({MatchLevel.POSTCODE, MatchLevel.LOCALITY, MatchLevel.GRID}),
-    frozenset({MatchLevel.LOCALITY, MatchLevel.GRID}),
-)
-"""Levels let through in each pass, so that coarse patterns are measured on addresses that a finer one would take."""
+_FINEST_FIRST = (MatchLevel.UPRN, MatchLevel.BUILDING, MatchLevel.STREET, MatchLevel.POSTCODE, MatchLevel.LOCALITY)
+COARSE_SHARE = 4
+"""One labelled address in this many measures the coarser levels, which need fewer."""
 
 
 @dataclass(frozen=True)
@@ -139,18 +134,15 @@ def is_right(label: Label, match: Match) -> bool:
 
 
 def calibrate(gazetteer: Gazetteer, labels: Sequence[Label], processes: int) -> list[tuple[str, int, int]]:
-    """Pattern, matches and right matches over labelled addresses, every level measured."""
+    """Pattern, matches and right matches: each level measured with all finer ones shut, each address once a level."""
     seen: Counter[str] = Counter()
     right: Counter[str] = Counter()
-    queries = [label.query for label in labels]
-    for levels in _PASSES:
-        matcher = Matcher(gazetteer, OpenCalibration(levels))
-        counted: set[str] = {lv.value for lv in levels}
-        if levels is not _PASSES[0]:
-            counted -= {MatchLevel.UPRN.value}
-        for label, match in zip(labels, match_all(matcher, queries, processes), strict=True):
+    for finest, level in enumerate(_FINEST_FIRST):
+        chosen = labels if level is MatchLevel.UPRN else labels[::COARSE_SHARE]
+        matcher = Matcher(gazetteer, OpenCalibration(frozenset(_FINEST_FIRST[finest:])))
+        for label, match in zip(chosen, match_all(matcher, [c.query for c in chosen], processes), strict=True):
             pattern = pattern_of(match)
-            if pattern and pattern.split("|", 1)[0] == match.level.value:
+            if match.level is level and pattern.split("|", 1)[0] == level.value:
                 seen[pattern] += 1
                 right[pattern] += is_right(label, match)
     return [(pattern, count, right[pattern]) for pattern, count in sorted(seen.items())]

@@ -7,6 +7,7 @@ names of buildings.
 
 from collections.abc import Iterable
 from datetime import date
+from functools import lru_cache
 
 from rapidfuzz import fuzz
 from rapidfuzz.distance import OSA
@@ -18,6 +19,7 @@ from migration.geocode.postcodes import area, district, sector
 from migration.geocode.premises import Reading
 from migration.geocode.rules import MatchLevel
 from migration.geocode.streets import Resolution
+from migration.geocode.vocabulary import vocabulary
 
 NUMBER_POINTS = {"EXACT": 6, "RANGE_START": 4, "RANGE_END": 3, "NAMED": 5}
 FLAT_POINTS = {"HOUSE": 1, "HOUSE_SIBLINGS": 0, "FLAT": 2, "TOP_FLOOR": 1, "MISSING": -3, "UNKNOWN": -3}
@@ -43,7 +45,7 @@ def find_candidates(
     found: list[Candidate] = []
     streets = (*resolution.streets, *resolution.rivals)
     for reading in readings:
-        if reading.has_unused_number:
+        if reading.has_unused_number or reading.order == "flat_without_number":
             continue
         for street_id in streets:
             block = gazetteer.block(street_id)
@@ -64,6 +66,12 @@ def _hits(block: Block, reading: Reading) -> list[tuple[Premises, str, str]]:
     if not at:
         return []
     return [(p, how, flat) for p, flat in _choose_flat(at, reading)]
+
+
+def lone_flat_exists(gazetteer: Gazetteer, resolution: Resolution, readings: Iterable[Reading]) -> bool:
+    """Whether `2/1` may be floor and door with the number left out: some building of the street has such a flat."""
+    lone = {r.flat for r in readings if r.order == "flat_without_number"}
+    return bool(lone) and any(not lone.isdisjoint(gazetteer.block(s).flats) for s in resolution.streets)
 
 
 def _at_number(block: Block, reading: Reading) -> tuple[list[Premises], str]:
@@ -94,10 +102,25 @@ def same_name(one: str, other: str) -> bool:
     """Whether two names of buildings are spellings of one; a numeral or single letter tells them apart."""
     if one == other:
         return True
-    if not one or not other or fuzz.ratio(one, other) < NAME_SIMILARITY:
+    if not one or not other or fuzz.ratio(_spell_out(one), _spell_out(other)) < NAME_SIMILARITY:
         return False
     digits = [[w for w in text.split() if any(c.isdigit() for c in w) or len(w) == 1] for text in (one, other)]
     return digits[0] == digits[1]
+
+
+@lru_cache(maxsize=50_000)
+def _spell_out(name: str) -> str:
+    """A name with its abbreviations in full, so that a typing error in a long word stays small."""
+    full = _full_words()
+    return " ".join(full.get(w, w) for w in name.split(" "))
+
+
+@lru_cache(maxsize=1)
+def _full_words() -> dict[str, str]:
+    words: dict[str, str] = {}
+    for variant, key in vocabulary().canonical.items():
+        words.setdefault(key, variant)
+    return words
 
 
 def _choose_flat(at: list[Premises], reading: Reading) -> list[tuple[Premises, str]]:

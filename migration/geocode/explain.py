@@ -100,6 +100,11 @@ def _evidence_lines(evidence: dict[str, object], row: dict[str, object]) -> list
     if pattern:
         flags = dict(zip(FIELDS, pattern.split("|"), strict=False))
         lines.append("  evidence: " + "; ".join(f"{FLAG_WORDS[k]} {v}" for k, v in flags.items() if k in FLAG_WORDS))
+    if "tried" in evidence:
+        flags = dict(zip(FIELDS, str(evidence["tried"]).split("|"), strict=False))
+        lines.append(
+            "  finer level tried: " + "; ".join(f"{FLAG_WORDS[k]} {v}" for k, v in flags.items() if k in FLAG_WORDS)
+        )
     roles = str(evidence.get("roles", ""))
     if roles:
         counted = {ROLE_WORDS.get(r, r): roles.count(r) for r in dict.fromkeys(roles) if r != "-"}

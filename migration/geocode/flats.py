@@ -24,6 +24,7 @@ UNNAMED = "?"
 """Code of a flat that is said without saying which (`Flat, 34 High Street`); no entry has it."""
 _FLOOR_DOOR = re.compile(r"(\d{1,2}|G|B|T|P)F(\d{1,2})")
 _FLOOR_SIDE = re.compile(r"(\d{1,2}|G|B|T|P)F?([LRM])")
+_NUMBERED_FLOOR = re.compile(r"(\d{1,2})F")
 _FLOOR_ONLY = re.compile(r"(\d{1,2}|G|B|T|P|LG|UG)F")
 _SLASHED = re.compile(r"(\d{1,2}|G|B|T|P|GF|BF|TF|PF|LG|UG)[/\-](\d{1,3}[A-Z]?|[A-Z]|LEFT|RIGHT)")
 _SIMPLE = re.compile(r"\d{1,4}[A-Z]?|[A-Z]\d{0,3}")
@@ -108,7 +109,8 @@ def read_sub_building(tokens: tuple[str, ...], start: int = 0) -> tuple[str, str
         return "MD", "", 2 + _count_flat_word(tokens, start + 2)
     if words.unit_classes.get(following) == "dwelling" and (first == "GDNS" or first in words.sides):
         return ("GDN" if first == "GDNS" else f":{words.sides[first]}"), "dwelling", 2
-    code = code_token(first)
+    numbered = _NUMBERED_FLOOR.fullmatch(first)
+    code = f"F{int(numbered[1])}" if numbered and following in words.sides else code_token(first)
     return _read_code(tokens, start, code) if code is not None else None
 
 

@@ -5,6 +5,7 @@ with coordinates, division, beat and evidence. Must hold: a coarser level contai
 match without a UPRN carries a refusal; a street is stated only where no other street of the name fits as well.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -100,8 +101,9 @@ class Ladder:
                 rule = MatchRule.BUILDING_OF_FLAT
                 return self._at_premises(building, MatchLevel.BUILDING, rule, at_building, refusal, margin, evidence)
         places = tuple(p.key for p in best.places)
-        fallen = self.fall(LocationClass.ADDRESS, refusal, postcode, places, best, query.division, tokens)
-        return replace(fallen, evidence=evidence, margin=margin)
+        tried: dict[str, object] = {"tried": pattern, "alternatives": [[top.uprn, 0], *alternatives]}
+        fallen = self.fall(LocationClass.ADDRESS, refusal, postcode, places, best, query.division, tokens, tried)
+        return replace(fallen, margin=margin)
 
     def _building(self, top: Candidate, others: list[Candidate], refusal: Refusal) -> Candidate | None:
         """The building to fall to: the candidate's own, where no other building fits as well."""
@@ -121,6 +123,9 @@ class Ladder:
         evidence: str,
     ) -> Match:
         row = c.row if c.row >= 0 else -1 - c.row
+        polygon = self.gazetteer.polygon_beat(row)
+        if polygon:
+            evidence = f'{evidence[:-1]},"beat_by_polygon":"{polygon}"}}'
         easting, northing, division, beat, postcode, street = self.gazetteer.place_of(row)
         usrn = self.gazetteer.streets[street].usrn if street >= 0 else None
         return Match(
@@ -149,17 +154,18 @@ class Ladder:
         best: "Hypothesis | None",
         division: str,
         tokens: tuple[str, ...] = (),
+        tried: Mapping[str, object] | None = None,
     ) -> Match:
-        """Street, else postcode, else locality, else nothing."""
+        """Street, else postcode, else locality, else nothing; `tried` says what a finer level lacked."""
         resolution = best.resolution if best else None
         roles = role_string(tokens, best, best.readings[0] if best and best.readings else None)
         if resolution is not None and not resolution.rivals:
             pattern = street_pattern(resolution)
             confidence = self.calibration.confidence(pattern)
             if confidence >= ACCEPT_COARSE:
-                evidence = write_evidence(roles=roles, pattern=pattern, score=resolution.score)
+                evidence = write_evidence(roles=roles, pattern=pattern, score=resolution.score, **(tried or {}))
                 return self._at_street(kind, resolution, postcode, confidence, refusal, evidence)
-        return self._at_area(kind, refusal, postcode, places, roles, resolution)
+        return self._at_area(kind, refusal, postcode, places, {"roles": roles, **(tried or {})}, resolution)
 
     def _at_street(
         self,
@@ -196,7 +202,7 @@ class Ladder:
         refusal: Refusal,
         postcode: str,
         places: tuple[str, ...],
-        roles: str,
+        known_so_far: Mapping[str, object],
         resolution: Resolution | None,
     ) -> Match:
         point = self.gazetteer.postcodes.get(postcode)
@@ -205,7 +211,7 @@ class Ladder:
             pattern = f"POSTCODE|NONE|UNIT|{agrees}"
             confidence = self.calibration.confidence(pattern)
             if confidence >= ACCEPT_COARSE or not self.gazetteer.has_premises:
-                evidence = write_evidence(roles=roles, pattern=pattern)
+                evidence = write_evidence(pattern=pattern, **known_so_far)
                 return Match(
                     kind,
                     MatchLevel.POSTCODE,
@@ -227,7 +233,7 @@ class Ladder:
             named = min(known, key=lambda p: (self.gazetteer.localities[p].entries, p))
             point = self.gazetteer.localities[named]
             pattern = "LOCALITY|NONE|NONE|NONE"
-            evidence = write_evidence(roles=roles, pattern=pattern)
+            evidence = write_evidence(pattern=pattern, **known_so_far)
             return Match(
                 kind,
                 MatchLevel.LOCALITY,
@@ -251,7 +257,7 @@ class Ladder:
             MatchRule.NO_MATCH,
             0.0,
             refusal,
-            evidence=write_evidence(roles=roles, pattern=pattern),
+            evidence=write_evidence(pattern=pattern, **known_so_far),
         )
 
     def _postcode_agrees(self, postcode: str, places: tuple[str, ...]) -> str:
@@ -305,8 +311,11 @@ class Ladder:
         unclassed = match.location_class in (LocationClass.UNUSABLE, LocationClass.ADDRESS)
         kind = LocationClass.GRID_REF if has_grid and unclassed else match.location_class
         confidence = self.calibration.confidence(f"GRID|NONE|NONE|{'SAME' if has_grid else 'NONE'}")
+        beat, division = self.gazetteer.beats.at(point.easting, point.northing)
         return replace(
             match,
+            division=division or None,
+            beat=beat or None,
             location_class=kind,
             level=MatchLevel.GRID,
             rule=rule,

@@ -10,10 +10,10 @@ the evidence pattern has shown enough precision; otherwise the finest coarser le
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from migration.geocode.candidates import find_candidates
+from migration.geocode.candidates import find_candidates, lone_flat_exists
 from migration.geocode.classify import Classified, classify
 from migration.geocode.confidence import ACCEPT_UPRN, Calibration, load_calibration
-from migration.geocode.coordinates import LegacyPoint, check_coordinates, find_grid_reference
+from migration.geocode.coordinates import check_coordinates, find_grid_reference
 from migration.geocode.evidence import Candidate, Match, Query
 from migration.geocode.gazetteer.index import Gazetteer
 from migration.geocode.junctions import match_junction, match_road_marker
@@ -36,6 +36,7 @@ from migration.geocode.streets import Resolution, StreetResolver, Where
 from migration.geocode.text import fold, tokenise
 from migration.geocode.vocabulary import vocabulary
 
+_JOINING = frozenset({"/", "AND", "AT"})
 LEAST_MARGIN = 2
 """Points by which the best candidate must beat the next one with another UPRN."""
 
@@ -78,7 +79,7 @@ class Matcher:
         grid, rest = find_grid_reference(rest, query.grid_ref)
         classified = classify(tokenise(rest))
         return self.ladder.with_point(
-            self._match_classified(query, classified, postcode, grid or point), point, grid is not None
+            self._match_classified(query, classified, postcode), grid or point, grid is not None
         )
 
     def _choose_postcode(self, column: str, in_text: str | None) -> str:
@@ -88,9 +89,7 @@ class Matcher:
             return in_text or formatted or ""
         return formatted
 
-    def _match_classified(
-        self, query: Query, classified: Classified, postcode: str, point: LegacyPoint | None
-    ) -> Match:
+    def _match_classified(self, query: Query, classified: Classified, postcode: str) -> Match:
         kind, tokens = classified.location_class, classified.tokens
         if kind in (LocationClass.UNUSABLE, LocationClass.NO_FIXED_ABODE):
             return self._match_wordless(query, kind, postcode)
@@ -103,7 +102,7 @@ class Matcher:
             kind = LocationClass.RELATIVE
         if kind is LocationClass.RELATIVE:
             return self.ladder.relative(self.match_address(query, tokens, postcode), classified)
-        junction = match_junction(self, query, tokens, postcode) if "/" in tokens or "AND" in tokens else None
+        junction = match_junction(self, query, tokens, postcode) if not _JOINING.isdisjoint(tokens) else None
         return junction or self.match_address(query, tokens, postcode)
 
     def _match_wordless(self, query: Query, kind: LocationClass, postcode: str) -> Match:
@@ -195,6 +194,10 @@ class Matcher:
         others = sorted((c for c in everything if c.uprn != top.uprn), key=lambda c: (-c.score, c.uprn))
         margin = float(top.score - others[0].score) if others else None
         refusal = _why_not(top, others, margin)
+        if refusal is None and _is_other_name(top, tokens):
+            refusal = Refusal.TOKENS_UNUSED
+        if top.level is MatchLevel.UPRN and lone_flat_exists(self.gazetteer, top.resolution, best.readings):
+            refusal = Refusal.TWO_READINGS
         confidence = self.calibration.confidence(top.pattern())
         if refusal is None and top.level is MatchLevel.UPRN and confidence < ACCEPT_UPRN:
             refusal = Refusal.LOW_CONFIDENCE
@@ -234,18 +237,33 @@ def _why_not(top: Candidate, others: list[Candidate], margin: float | None) -> R
         return Refusal.FLAT_UNKNOWN if top.flat == "UNKNOWN" else Refusal.FLAT_MISSING
     if top.resolution.place in ("NEAR", "CONFLICT", "MIXED") and top.pc not in ("UNIT", "STREET", "SECTOR"):
         return Refusal.CONTRADICTION
+    if top.resolution.rivals:
+        return Refusal.STREET_AMBIGUOUS
     if any(o.level is MatchLevel.UPRN and _is_other_reading(top, o) for o in others):
         return Refusal.TWO_READINGS
     if margin is None or margin >= LEAST_MARGIN:
         return None
-    same = others[0].resolution.streets == top.resolution.streets
-    if others[0].level is not MatchLevel.UPRN and same:
-        return None
-    return Refusal.TIE if same and not top.resolution.rivals else Refusal.STREET_AMBIGUOUS
+    return _name_tie(top, others[0])
+
+
+def _name_tie(top: Candidate, other: Candidate) -> Refusal | None:
+    """What too small a margin means: a tie within the street, or between streets; a shell beside its flat is none."""
+    if other.resolution.streets != top.resolution.streets:
+        return Refusal.STREET_AMBIGUOUS
+    return Refusal.TIE if other.level is MatchLevel.UPRN else None
+
+
+def _is_other_name(top: Candidate, tokens: tuple[str, ...]) -> bool:
+    """Whether a word touching the street may make it another street (`Old Park Road`)."""
+    if not top.is_adjacent:
+        return False
+    start, end = top.span
+    beside = {*tokens[max(0, start - 1) : start], *tokens[end : end + 1]}
+    return top.pc not in ("UNIT", "STREET") or not beside.isdisjoint(vocabulary().identity_words)
 
 
 def _is_other_reading(top: Candidate, other: Candidate) -> bool:
-    """Whether another reading of the same tokens leads elsewhere in the same street, with nothing to choose by."""
+    """Whether another reading of the same tokens leads elsewhere in the street, with nothing to choose by."""
     if other.span != top.span or other.reading == top.reading or other.resolution.streets != top.resolution.streets:
         return False
     return not (top.name in ("AGREE", "SPELT") and other.name not in ("AGREE", "SPELT"))

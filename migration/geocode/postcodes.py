@@ -26,8 +26,8 @@ def format_postcode(text: str | None) -> str | None:
         return None
     compact = re.sub(r"[^A-Z0-9]", "", text.upper())
     match = _UNIT.fullmatch(compact)
-    if match is None:
-        return _repair(compact)
+    if match is None or (not match[1][-1].isdigit() and area(match[1]) in vocabulary().scottish_areas):
+        return _repair(compact) or (f"{match[1]} {match[2]}" if match else None)
     return f"{match[1]} {match[2]}"
 
 
@@ -46,11 +46,9 @@ def _repair(compact: str) -> str | None:
 
 def find_postcode(text: str) -> tuple[str | None, str]:
     """The postcode in a folded text and the text without it; the last one where there are several."""
-    last = None
-    for last in _IN_TEXT.finditer(text):  # noqa: B007
-        pass
-    if last is not None:
-        return f"{last[1]} {last[2]}", f"{text[: last.start()]} {text[last.end() :]}"
+    found = list(_IN_TEXT.finditer(text))
+    if found:
+        return f"{found[-1][1]} {found[-1][2]}", _IN_TEXT.sub(" ", text)
     loose = _LOOSE_AT_END.search(text)
     if loose is not None:
         repaired = _repair(loose[1] + loose[2])

@@ -84,6 +84,10 @@ def _collect_items(tokens: tuple[str, ...]) -> tuple[list[_Item], bool]:
         token = tokens[i]
         if token == STREET:
             after = True
+        if _begins_with_slash(tokens, i):
+            items.append(_Item("F", i, tokens[i + 1], "", after))
+            i += 2
+            continue
         if token in (STREET, BREAK, SLASH) or token in fillers:
             i += 1
             continue
@@ -99,6 +103,13 @@ def _collect_items(tokens: tuple[str, ...]) -> tuple[list[_Item], bool]:
         items.append(_Item(_kind(token), i, token, "", after))
         i += 1
     return items, has_room
+
+
+def _begins_with_slash(tokens: tuple[str, ...], i: int) -> bool:
+    """Whether `/5` begins a segment here: a flat whose number was left out."""
+    if tokens[i] != SLASH or i + 1 == len(tokens) or (i and tokens[i - 1] != BREAK):
+        return False
+    return _kind(tokens[i + 1]) == "N"
 
 
 def _read_side(tokens: tuple[str, ...], i: int) -> tuple[str, str, int] | None:
@@ -232,6 +243,9 @@ def _pair_readings(base: Reading, match: re.Match[str]) -> list[Reading]:
     a, b = int(match[1]), int(match[4])
     first_flat, second_flat = f"{a}{match[2]}", f"{b}{match[5]}"
     readings: list[Reading] = []
+    lone = slashed_code(match[0]) if match[3] == "/" else None
+    if lone:
+        readings.append(replace(base, flat=lone, rank=2, order="flat_without_number"))
     if b > a and not match[5] and b - a <= 60:
         rank = 0 if match[3] == "-" else 1
         readings.append(replace(base, number=a, suffix=match[2], end=b, rank=rank, order="range"))
@@ -277,6 +291,18 @@ def _read_two_flats(base: Reading, marks: list[_Item]) -> list[Reading]:
     return readings
 
 
+def _read_pair_floor_number(base: Reading, marks: list[_Item]) -> list[Reading]:
+    """`3/1, 3rd floor, 34 @`: floor and door, the floor again, and the number."""
+    pair = next(m for m in marks if m.kind == "P")
+    floor = next(m for m in marks if m.kind == "F")
+    number = next(m for m in marks if m.kind == "N")
+    code = slashed_code(pair.text)
+    merged = merge_flats(floor.text, code) if code else None
+    if merged is None:
+        return [_block(base, marks)]
+    return [_number(base, number.text, flat=merged)]
+
+
 def merge_flats(one: str, other: str) -> str | None:
     """One code for a flat and its floor (`1/2` and `F1` → `1/2`); None where they clash."""
     if other.startswith("F") and not one.startswith("F"):
@@ -292,6 +318,10 @@ def merge_flats(one: str, other: str) -> str | None:
 
 
 _PATTERNS = {
+    "PFN": _read_pair_floor_number,
+    "FPN": _read_pair_floor_number,
+    "NPF": _read_pair_floor_number,
+    "NFP": _read_pair_floor_number,
     "FF": _read_two_flats,
     "FFN": _read_two_flats,
     "NFF": _read_two_flats,

@@ -9,6 +9,7 @@ thousand streets.
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from rapidfuzz.distance import OSA
 
@@ -70,6 +71,10 @@ class StreetResolver:
     placed: dict[tuple[str, tuple[str, ...], str], list[tuple[int, str, str]]] = field(default_factory=dict)
     similar: dict[tuple[str, ...], tuple[tuple[str, StreetHow], ...]] = field(default_factory=dict)
     deletions: dict[str, list[str]] = field(default_factory=dict)
+    words: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        self.words = frozenset(w for key in self.gazetteer.aliases for w in key.split(" "))
 
     def resolve(self, key: str, how: StreetHow, where: Where) -> Resolution | None:
         """The streets named `key` that fit `where` best; None where every one of them contradicts it."""
@@ -161,8 +166,16 @@ class StreetResolver:
         aliases = self.gazetteer.aliases
         return [(" ".join(w), e) for w, e in combinations if e and " ".join(w) in aliases]
 
+    def _is_near_identity(self, token: str) -> bool:
+        """Whether a word may be a misspelt North, Upper or the like, which nothing may be guessed for."""
+        if token in self.words:
+            return False
+        return any(OSA.distance(token, word, score_cutoff=1) <= 1 for word in _identity_spellings())
+
     def _choices(self, token: str) -> list[tuple[str, int]]:
         if token in vocabulary().identity_words or token[0].isdigit() or len(token) < 2:
+            return [(token, 0)]
+        if self._is_near_identity(token):
             return [(token, 0)]
         if not self.deletions:
             self.deletions = index_words(self.gazetteer)
@@ -176,6 +189,14 @@ class StreetResolver:
                         key = vocabulary().canonical.get(word, word)
                         found[key] = min(distance, found.get(key, distance))
         return [(token, 0), *sorted(found.items(), key=lambda kv: (kv[1], kv[0]))[:11]]
+
+
+@lru_cache(maxsize=1)
+def _identity_spellings() -> tuple[str, ...]:
+    """Full spellings of the words that tell streets apart (`NORTH`, `UPPER`), four letters and more."""
+    words = vocabulary()
+    spelt = [w for w, key in words.canonical.items() if key in words.identity_words and w.isalpha() and len(w) > 3]
+    return tuple(sorted(spelt))
 
 
 def most_edits(word: str) -> int:
@@ -199,7 +220,8 @@ def index_words(gazetteer: Gazetteer) -> dict[str, list[str]]:
     """Deletion index of the words of street names: cut → words."""
     words = sorted({w for key in gazetteer.aliases for w in key.split(" ")} - vocabulary().identity_words)
     types = vocabulary().canonical
-    words.extend(sorted(w for w in types if w not in words and len(w) > 3))
+    identity = vocabulary().identity_words
+    words.extend(sorted(w for w, key in types.items() if w not in words and len(w) > 3 and key not in identity))
     index: dict[str, list[str]] = defaultdict(list)
     for word in words:
         if word[0].isdigit() or len(word) < 2:
@@ -213,7 +235,13 @@ def _choose_group(key: str, groups: dict[int, list[tuple[int, int, str, str, str
     """The USRN whose best part has most points, with every other one that comes within the rival margin."""
     best = sorted(((max(parts), usrn) for usrn, parts in groups.items()), reverse=True)
     (points, _, pc, place, division), usrn = best[0]
-    rivals = [-part[1] for top, other in best[1:] if top[0] > points - RIVAL_MARGIN for part in sorted(groups[other])]
+    contradicted = place in ("NEAR", "CONFLICT", "MIXED")
+    rivals = [
+        -part[1]
+        for top, other in best[1:]
+        if top[0] > points - RIVAL_MARGIN or (contradicted and top[3] in ("LOCALITY", "TOWN"))
+        for part in sorted(groups[other])
+    ]
     parts = tuple(-p[1] for p in sorted(groups[usrn], reverse=True))
     return Resolution(key, StreetHow.EXACT, parts, points, pc, place, division, tuple(rivals[:50]))
 

@@ -54,10 +54,11 @@ def _expand(raw: str) -> tuple[str, ...]:
     canonical = vocabulary().canonical
     if raw in canonical:
         return (canonical[raw],)
-    if len(raw) == 1:
-        return (_symbol(raw),)
-    if raw in _WHOLE_SLASHED:
-        return (raw,)
+    if len(raw) == 1 or raw in _WHOLE_SLASHED:
+        return (_symbol(raw) if len(raw) == 1 else raw,)
+    glued = _GLUED_UNIT.fullmatch(raw)
+    if glued:
+        return (glued[1], *_expand(glued[2]))
     if raw.isalnum():
         return _expand_plain(raw)
     if _CODE.fullmatch(raw):
@@ -73,9 +74,6 @@ def _expand(raw: str) -> tuple[str, ...]:
 
 
 def _expand_plain(raw: str) -> tuple[str, ...]:
-    glued = _GLUED_UNIT.fullmatch(raw)
-    if glued:
-        return (glued[1], glued[2])
     numbered = _GLUED_NUMBER.fullmatch(raw)
     if numbered and raw not in vocabulary().ordinals:
         return (numbered[1], *_expand(numbered[2]))

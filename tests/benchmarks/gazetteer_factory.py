@@ -11,17 +11,83 @@ from dataclasses import dataclass
 from pathlib import Path
 
 DATA = Path(__file__).resolve().parents[2] / "migration" / "synthetic" / "data"
-TYPES = ("Road", "Street", "Avenue", "Drive", "Place", "Crescent", "Terrace", "Gardens", "Court", "Grove", "Lane", "Way",
-         "Wynd", "Loan", "Park", "Square", "View", "Brae", "Row", "Close")
+TYPES = (
+    "Road",
+    "Street",
+    "Avenue",
+    "Drive",
+    "Place",
+    "Crescent",
+    "Terrace",
+    "Gardens",
+    "Court",
+    "Grove",
+    "Lane",
+    "Way",
+    "Wynd",
+    "Loan",
+    "Park",
+    "Square",
+    "View",
+    "Brae",
+    "Row",
+    "Close",
+)
 WEIGHTS = (18, 16, 9, 8, 8, 6, 6, 4, 5, 4, 4, 3, 1, 1, 2, 1, 2, 1, 1, 2)
-STYLES = {"edinburgh": "number_slash", "glasgow": "floor_number", "floor_number": "floor_number", "floor_side": "floor_side",
-          "long_words": "floor_side"}
-HOUSE_NAMES = ("Rose", "Ivy", "Burnside", "Hillview", "Braehead", "Seaview", "Kirk", "Mill", "Station", "School", "Glebe", "Manse")
+STYLES = {
+    "edinburgh": "number_slash",
+    "glasgow": "floor_number",
+    "floor_number": "floor_number",
+    "floor_side": "floor_side",
+    "long_words": "floor_side",
+}
+HOUSE_NAMES = (
+    "Rose",
+    "Ivy",
+    "Burnside",
+    "Hillview",
+    "Braehead",
+    "Seaview",
+    "Kirk",
+    "Mill",
+    "Station",
+    "School",
+    "Glebe",
+    "Manse",
+)
+STEMS = ("", "Forbes", "Grant", "Tay", "Kerr", "Elgin", "Ross", "Iona")
+BUILDINGS = ("Court", "House", "Buildings", "Mill")
+SHOPS = ("Stores", "Bakery", "Bar", "Hotel", "Garage", "Primary School", "Dental Practice")
 HOUSE_KINDS = ("Cottage", "House", "Lodge", "Bank", "Farm", "Croft")
-COLUMNS = ("uprn", "usrn", "parent_uprn", "class_code", "address_status", "organisation", "sao_text", "sao_start_number",
-           "sao_start_suffix", "sao_end_number", "sao_end_suffix", "pao_text", "pao_start_number", "pao_start_suffix",
-           "pao_end_number", "pao_end_suffix", "street_description", "locality", "town", "administrative_area", "postcode",
-           "easting", "northing", "division_code", "beat_code", "start_date", "end_date")
+COLUMNS = (
+    "uprn",
+    "usrn",
+    "parent_uprn",
+    "class_code",
+    "address_status",
+    "organisation",
+    "sao_text",
+    "sao_start_number",
+    "sao_start_suffix",
+    "sao_end_number",
+    "sao_end_suffix",
+    "pao_text",
+    "pao_start_number",
+    "pao_start_suffix",
+    "pao_end_number",
+    "pao_end_suffix",
+    "street_description",
+    "locality",
+    "town",
+    "administrative_area",
+    "postcode",
+    "easting",
+    "northing",
+    "division_code",
+    "beat_code",
+    "start_date",
+    "end_date",
+)
 
 
 @dataclass
@@ -42,8 +108,17 @@ def read_towns(copies: int) -> list[Town]:
     with (DATA / "towns.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     return [
-        Town(r["town"], r["division"], r["administrative_area"], r["districts"].split(";"), int(r["easting"]),
-             int(r["northing"]), float(r["weight"]), STYLES.get(r["flat_style"], "flat_number"), r["localities"].split(";"))
+        Town(
+            r["town"],
+            r["division"],
+            r["administrative_area"],
+            r["districts"].split(";"),
+            int(r["easting"]),
+            int(r["northing"]),
+            float(r["weight"]),
+            STYLES.get(r["flat_style"], "flat_number"),
+            r["localities"].split(";"),
+        )
         for r in rows
     ]
 
@@ -68,13 +143,15 @@ def make_entries(count: int, seed: int) -> Iterator[dict[str, object]]:
         pool = [(f"{s} {t}") for s in stems for t in rng.choices(TYPES, WEIGHTS, k=3)]
         rng.shuffle(pool)
         names += [(n, rng.choice(town.localities)) for n in dict.fromkeys(pool)]
-        names += [(rng.choice(common), l) for l in town.localities if l]
+        names += [(rng.choice(common), place) for place in town.localities if place]
         names += [(f"{rng.choice(('North', 'South', 'East', 'West', 'Upper', 'Old'))} {n}", l) for n, l in names[:40]]
         order = 0
         while made < share:
             if order >= len(names):
-                names += [(f"{rng.choice(stems)} {rng.choice(stems)} {rng.choice(TYPES)}", rng.choice(town.localities))
-                          for _ in range(200)]
+                names += [
+                    (f"{rng.choice(stems)} {rng.choice(stems)} {rng.choice(TYPES)}", rng.choice(town.localities))
+                    for _ in range(200)
+                ]
             name, locality = names[order]
             order += 1
             usrn += rng.randint(1, 40)
@@ -84,15 +161,23 @@ def make_entries(count: int, seed: int) -> Iterator[dict[str, object]]:
                 yield row
 
 
-def _street(rng, town, name, locality, usrn, uprn, order):  # noqa: ANN001, ANN202
+def _street(rng, town, name, locality, usrn, uprn, order):
     e0 = town.easting + rng.randint(-2500, 2500)
     n0 = town.northing + rng.randint(-2500, 2500)
     district = town.districts[order % len(town.districts)]
     beat = f"{town.division}{town.name[:2].upper()}{order % 7}"
     base = {c: "" for c in COLUMNS} | {
-        "usrn": usrn, "street_description": name, "locality": locality, "town": town.name, "administrative_area": town.admin,
-        "division_code": town.division, "beat_code": beat, "address_status": "APPROVED", "start_date": "2001-01-01",
-        "class_code": "RD"}
+        "usrn": usrn,
+        "street_description": name,
+        "locality": locality,
+        "town": town.name,
+        "administrative_area": town.admin,
+        "division_code": town.division,
+        "beat_code": beat,
+        "address_status": "APPROVED",
+        "start_date": "2001-01-01",
+        "class_code": "RD",
+    }
     tenements = rng.random() < (0.45 if town.style != "flat_number" else 0.2)
     length = rng.randint(6, 70)
     sector = rng.randint(1, 9)
@@ -110,27 +195,32 @@ def _street(rng, town, name, locality, usrn, uprn, order):  # noqa: ANN001, ANN2
             row["pao_start_suffix"] = rng.choice("AB")
         elif roll < 0.05:
             row["pao_end_number"] = number + 2
-        elif roll < 0.07:
+        elif roll < 0.09:
             row["pao_text"] = f"{rng.choice(HOUSE_NAMES)} {rng.choice(HOUSE_KINDS)}"
             if rng.random() < 0.5:
                 row["pao_start_number"] = ""
-        elif roll < 0.09:
-            row["organisation"] = f"{rng.choice(HOUSE_NAMES)} {rng.choice(('Stores', 'Bakery', 'Bar', 'Hotel', 'Garage'))}"
+        elif roll < 0.12:
+            row["organisation"] = f"{rng.choice(HOUSE_NAMES)} {rng.choice(STEMS)} {rng.choice(SHOPS)}"
         if tenements and roll > 0.05 and rng.random() < 0.6:
-            yield row | {"class_code": "PP", "organisation": "", "pao_text": ""}
+            name = f"{rng.choice(HOUSE_NAMES)} {rng.choice(BUILDINGS)}" if rng.random() < 0.1 else ""
+            yield row | {"class_code": "PP", "organisation": "", "pao_text": name}
             parent = uprn
             for sao in _flats(rng, town.style):
                 uprn += rng.randint(1, 4)
-                yield row | {"uprn": uprn, "parent_uprn": parent, "organisation": "", "pao_text": "", **sao}
+                yield row | {"uprn": uprn, "parent_uprn": parent, "organisation": "", "pao_text": name, **sao}
             continue
         yield row
         if rng.random() < 0.01:
-            yield row | {"address_status": "HISTORIC", "uprn": uprn + 1, "pao_start_number": number + 200,
-                         "end_date": "2010-01-01"}
+            yield row | {
+                "address_status": "HISTORIC",
+                "uprn": uprn + 1,
+                "pao_start_number": number + 200,
+                "end_date": "2010-01-01",
+            }
             uprn += 1
 
 
-def _flats(rng, style):  # noqa: ANN001, ANN202
+def _flats(rng, style):
     floors = rng.randint(2, 5)
     if style == "floor_side":
         for f in range(floors):

@@ -11,11 +11,35 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-FIELDS = ("id", "text", "postcode", "division", "recorded_on", "uprn", "parent_uprn", "usrn", "true_postcode", "true_town", "kind")
-KNOWN = ("match", "held_out", "no_such_number", "no_such_flat")
-ABBREVIATED = {"Road": ("Rd", "Rd."), "Street": ("St", "St."), "Avenue": ("Ave", "Av"), "Drive": ("Dr",), "Place": ("Pl",),
-               "Crescent": ("Cres", "Cr"), "Terrace": ("Terr", "Ter"), "Gardens": ("Gdns",), "Court": ("Ct",),
-               "Grove": ("Gr",), "Lane": ("Ln",), "Square": ("Sq",), "Close": ("Cl",)}
+FIELDS = (
+    "id",
+    "text",
+    "postcode",
+    "division",
+    "recorded_on",
+    "uprn",
+    "parent_uprn",
+    "usrn",
+    "true_postcode",
+    "true_town",
+    "kind",
+)
+KNOWN = ("match", "held_out", "no_such_number", "no_such_flat", "flat_dropped", "street_only")
+ABBREVIATED = {
+    "Road": ("Rd", "Rd."),
+    "Street": ("St", "St."),
+    "Avenue": ("Ave", "Av"),
+    "Drive": ("Dr",),
+    "Place": ("Pl",),
+    "Crescent": ("Cres", "Cr"),
+    "Terrace": ("Terr", "Ter"),
+    "Gardens": ("Gdns",),
+    "Court": ("Ct",),
+    "Grove": ("Gr",),
+    "Lane": ("Ln",),
+    "Square": ("Sq",),
+    "Close": ("Cl",),
+}
 FLOORS = {"Ground": 0, "1st": 1, "2nd": 2, "3rd": 3, "4th": 4}
 WORDS = ("Ground", "First", "Second", "Third", "Fourth")
 
@@ -68,14 +92,27 @@ def _flat_forms(entry: dict[str, str]) -> list[str]:
         return [f"Flat {number}, {{n}}", f"{{n}}/{number}", f"Apartment {number} {{n}}", f"{{n}} Flat {number}"]
     if "/" in text:
         floor, door = text.removeprefix("Flat ").split("/")
-        return [f"Flat {floor}/{door}, {{n}}", f"{floor}/{door} {{n}}", f"{floor}/{door}, {{n}}", f"{floor}F{door} {{n}}",
-                f"Flt {floor}-{door} {{n}}", f"{floor}/{door} - {{n}}"]
+        return [
+            f"Flat {floor}/{door}, {{n}}",
+            f"{floor}/{door} {{n}}",
+            f"{floor}/{door}, {{n}}",
+            f"{floor}F{door} {{n}}",
+            f"Flt {floor}-{door} {{n}}",
+            f"{floor}/{door} - {{n}}",
+        ]
     if "Floor" in text:
         floor, side = text.split(" ")[0], text.split(" ")[2]
         f, s = FLOORS[floor], side[0]
         code = "G" if f == 0 else str(f)
-        return [f"{floor} Floor {side}, {{n}}", f"{WORDS[f]} Floor {side} {{n}}", f"{code}/{s} {{n}}", f"{code}F{s} {{n}}",
-                f"{floor} Flr {side}, {{n}}", f"{WORDS[f]} {side}, {{n}}", f"Flat {code}/{s}, {{n}}"]
+        return [
+            f"{floor} Floor {side}, {{n}}",
+            f"{WORDS[f]} Floor {side} {{n}}",
+            f"{code}/{s} {{n}}",
+            f"{code}F{s} {{n}}",
+            f"{floor} Flr {side}, {{n}}",
+            f"{WORDS[f]} {side}, {{n}}",
+            f"Flat {code}/{s}, {{n}}",
+        ]
     ident = text.removeprefix("Flat ")
     forms = [f"Flat {ident}, {{n}}", f"Flat {ident} {{n}}", f"Flt {ident} {{n}}", f"{{n}} Flat {ident}"]
     if ident.isdigit():
@@ -88,10 +125,14 @@ def _number(entry: dict[str, str]) -> str:
     return number + (f"-{entry['pao_end_number']}" if entry["pao_end_number"] else "")
 
 
-def scottish(entries: list[dict[str, str]], count: int, seed: int, held_seed: int) -> Iterator[dict[str, object]]:
+def scottish(
+    entries: list[dict[str, str]], count: int, seed: int, held_seed: int, named_only: bool = False
+) -> Iterator[dict[str, object]]:
     """`count` addresses in Scottish notations with typing errors, missing parts and 10 % that are nowhere."""
     rng = random.Random(seed)
     real = [e for e in entries if e["class_code"] != "PP" and e["address_status"] == "APPROVED"]
+    if named_only:
+        real = [e for e in real if e["pao_text"] or e["organisation"] or e["pao_start_suffix"] or e["pao_end_number"]]
     towns = sorted({e["town"] for e in entries})
     known = {(e["town"], e["street_description"]) for e in entries}
     for i in range(count):
@@ -111,7 +152,27 @@ def scottish(entries: list[dict[str, str]], count: int, seed: int, held_seed: in
             entry["locality"] = ""
         elif roll < 0.085:
             entry["street_description"], truth, kind = f"Zephyr{rng.choice('aeiou')}k Road", 0, "no_such_street"
+        elif roll < 0.125 and entry["parent_uprn"]:
+            entry["sao_text"], entry["sao_start_number"], truth, kind = "", "", 0, "flat_dropped"
+        elif entry["organisation"] and (roll < 0.145 or (named_only and roll < 0.5)):
+            yield _write_place(rng, entry, i, truth)
+            continue
+        elif roll < 0.155:
+            yield _write(rng, entry, i, truth, "street_only") | {
+                "text": f"{entry['street_description']}, {entry['town']}",
+                "uprn": "",
+            }
+            continue
+        if rng.random() < 0.04:
+            entry["division_code"] = rng.choice(sorted({e["division_code"] for e in real[:500]}))
         yield _write(rng, entry, i, truth, kind)
+
+
+def _write_place(rng: random.Random, entry: dict[str, str], i: int, truth: int) -> dict[str, object]:
+    """An organisation named with its town, or alone."""
+    row = _write(rng, entry, i, truth, "match" if truth else "held_out")
+    place = entry["organisation"] if rng.random() < 0.3 else f"{entry['organisation']}, {entry['town']}"
+    return row | {"text": place, "kind": "place", "postcode": row["postcode"] if rng.random() < 0.5 else ""}
 
 
 def _town_without(rng: random.Random, towns: list[str], known: set[tuple[str, str]], entry: dict[str, str]) -> str:
@@ -126,11 +187,13 @@ def _write(rng: random.Random, entry: dict[str, str], i: int, truth: int, kind: 
         j = max(range(len(street)), key=lambda k: len(street[k]))
         street[j] = _typo(rng, street[j])
     number = _number(entry)
+    if entry["pao_text"] and entry["parent_uprn"] and rng.random() < 0.4:
+        number = entry["pao_text"] + ","
     if entry["sao_text"] or entry["sao_start_number"]:
         premises = rng.choice(_flat_forms(entry)).replace("{n}", number) + " "
     else:
         premises = number + (" " if number else "")
-    name = entry["pao_text"]
+    name = "" if number.startswith(entry["pao_text"] or "-") else entry["pao_text"]
     line = f"{premises}{' '.join(street)}"
     if name and (not number or rng.random() < 0.6):
         line = f"{name}, {line}"
@@ -156,14 +219,29 @@ def _write(rng: random.Random, entry: dict[str, str], i: int, truth: int, kind: 
         text = text.upper()
     division = entry["division_code"]
     recorded = f"{rng.randint(2012, 2023)}-{rng.randint(1, 12):02d}-{rng.randint(1, 28):02d}"
-    return {"id": f"S{i}", "text": text, "postcode": "" if in_text else postcode, "division": division, "recorded_on": recorded,
-            "uprn": truth or "", "parent_uprn": entry["parent_uprn"], "usrn": entry["usrn"] if kind in KNOWN else "",
-            "true_postcode": entry["postcode"] if kind in KNOWN else "", "true_town": entry["town"] if kind in KNOWN else "",
-            "kind": kind}
+    return {
+        "id": f"S{i}",
+        "text": text,
+        "postcode": "" if in_text else postcode,
+        "division": division,
+        "recorded_on": recorded,
+        "uprn": truth or "",
+        "parent_uprn": entry["parent_uprn"],
+        "usrn": entry["usrn"] if kind in KNOWN else "",
+        "true_postcode": entry["postcode"] if kind in KNOWN else "",
+        "true_town": entry["town"] if kind in KNOWN else "",
+        "kind": kind,
+    }
 
 
-def address_errors(entries: list[dict[str, str]], count: int, seed: int, held_seed: int, style: str | None = None,
-                   blank_postcodes: float = 0.4) -> Iterator[dict[str, object]]:
+def address_errors(
+    entries: list[dict[str, str]],
+    count: int,
+    seed: int,
+    held_seed: int,
+    style: str | None = None,
+    blank_postcodes: float = 0.4,
+) -> Iterator[dict[str, object]]:
     """`count` addresses written by `address-errors` (twice the learnt rates, 15 % noise), 40 % without a postcode."""
     from address_errors import Controls, Corruptor, Noise, Profile, load_components
 
@@ -176,7 +254,9 @@ def address_errors(entries: list[dict[str, str]], count: int, seed: int, held_se
             writer.writerows(rows)
         components = load_components(str(path))
     rng = random.Random(seed)
-    generator = Corruptor(Profile.load(), style=style, seed=seed, controls=Controls(prevalence=2.0, noise=Noise(rate=0.15)))
+    generator = Corruptor(
+        Profile.load(), style=style, seed=seed, controls=Controls(prevalence=2.0, noise=Noise(rate=0.15))
+    )
     generator.index(components)
     real = [e for e in entries if e["class_code"] != "PP" and e["address_status"] == "APPROVED"]
     by_uprn = {e["uprn"]: e for e in real}
@@ -190,13 +270,32 @@ def address_errors(entries: list[dict[str, str]], count: int, seed: int, held_se
         if row["collision_uprn"] and row["collision_uprn"] != entry["uprn"]:
             kind = "collided"
         postcode = row["recorded_postcode"] if rng.random() >= blank_postcodes else ""
-        yield {"id": f"E{i}", "text": row["recorded_address"], "postcode": postcode, "division": entry["division_code"],
-               "recorded_on": "2020-06-01", "uprn": "" if held else entry["uprn"], "parent_uprn": entry["parent_uprn"],
-               "usrn": entry["usrn"], "true_postcode": entry["postcode"], "true_town": entry["town"], "kind": kind}
+        yield {
+            "id": f"E{i}",
+            "text": row["recorded_address"],
+            "postcode": postcode,
+            "division": entry["division_code"],
+            "recorded_on": "2020-06-01",
+            "uprn": "" if held else entry["uprn"],
+            "parent_uprn": entry["parent_uprn"],
+            "usrn": entry["usrn"],
+            "true_postcode": entry["postcode"],
+            "true_town": entry["town"],
+            "kind": kind,
+        }
 
 
 def _component(e: dict[str, str]) -> dict[str, str]:
     sub = e["sao_text"] or (f"FLAT {e['sao_start_number']}" if e["sao_start_number"] else "")
-    return {"uprn": e["uprn"], "subname": sub.upper(), "name": e["pao_text"].upper(), "number": _number(e),
-            "streetname": e["street_description"].upper(), "townname": e["town"].upper(), "locality": e["locality"].upper(),
-            "postcode": e["postcode"], "parentuprn": e["parent_uprn"], "usrn": e["usrn"]}
+    return {
+        "uprn": e["uprn"],
+        "subname": sub.upper(),
+        "name": e["pao_text"].upper(),
+        "number": _number(e),
+        "streetname": e["street_description"].upper(),
+        "townname": e["town"].upper(),
+        "locality": e["locality"].upper(),
+        "postcode": e["postcode"],
+        "parentuprn": e["parent_uprn"],
+        "usrn": e["usrn"],
+    }

@@ -19,12 +19,20 @@ import duckdb
 from migration.duck import copy_to_parquet, open_session
 from migration.errors import SourceError
 from migration.fingerprint import table_hash
+from migration.geocode.gazetteer.beats import compare_beats
 from migration.geocode.gazetteer.check import check_entries
 from migration.geocode.gazetteer.columns import ColumnMap, default_columns, read_columns
 from migration.geocode.gazetteer.equivalence import add_equivalences
 from migration.geocode.gazetteer.keys import add_keys
 from migration.geocode.gazetteer.read import read_beats, read_entries, read_junctions
-from migration.geocode.gazetteer.release import FORMAT, MANIFEST, TABLES, ReleaseManifest, release_folder
+from migration.geocode.gazetteer.release import (
+    FORMAT,
+    MANIFEST,
+    TABLES,
+    ReleaseManifest,
+    release_folder,
+    vocabulary_hash,
+)
 from migration.layers import hash_file, write_json
 from migration.settings import Settings
 
@@ -68,7 +76,7 @@ def build_gazetteer(
             rows, hashes = _write_tables(connection, temporary, release)
         sources = {p.name: hash_file(p) for p in (*entries, *(p for p in (junctions, beats) if p))}
         seconds = time.perf_counter() - started
-        manifest = ReleaseManifest(release, FORMAT, sources, rows, hashes, issues, round(seconds, 2))
+        manifest = ReleaseManifest(release, FORMAT, sources, rows, hashes, issues, round(seconds, 2), vocabulary_hash())
         write_json(temporary / MANIFEST, asdict(manifest))
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -107,6 +115,7 @@ def _compile(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
     sql = (resources.files("migration.geocode.gazetteer") / "compile.sql").read_text(encoding="utf-8")
     connection.execute(sql)
     add_equivalences(connection)
+    compare_beats(connection)
     return check_entries(connection)
 
 

@@ -70,6 +70,11 @@ _RULES = {
         "SELECT uprn, 'numbered entry without a street' FROM lpi_status "
         "WHERE uprn IS NOT NULL AND pao_start_number IS NOT NULL AND street_key = ''",
     ),
+    "beat_differs_from_polygon": (
+        "WARNING",
+        "SELECT DISTINCT uprn, 'beat differs from the polygon at its coordinates' FROM out_premises "
+        "WHERE beat_by_polygon IS NOT NULL",
+    ),
     "dates_reversed": ("WARNING", "SELECT uprn, 'ends before it starts' FROM lpi_status WHERE end_date < start_date"),
 }
 

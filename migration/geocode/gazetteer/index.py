@@ -13,8 +13,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from migration.geocode.gazetteer.beats import BeatMap, make_beat_map
 from migration.geocode.gazetteer.release import ReleaseManifest, read_release, release_folder
 from migration.geocode.postcodes import area, district, sector
 from migration.geocode.vocabulary import vocabulary
@@ -78,7 +80,7 @@ class Block:
     by_number: dict[tuple[int, str], list[Premises]]
     by_end: dict[int, list[Premises]]
     named: dict[str, list[Premises]]
-    words: dict[str, list[str]]
+    flats: frozenset[str]
 
 
 @dataclass
@@ -99,6 +101,7 @@ class Gazetteer:
     admins: frozenset[str]
     places: dict[str, tuple[tuple[int, int, str, str, str, str], ...]]
     junctions: dict[tuple[int, int], tuple[int, int]]
+    beats: BeatMap
     usrn_streets: dict[int, tuple[int, ...]]
     premises: pa.Table
     starts: npt.NDArray[np.int64]
@@ -138,6 +141,11 @@ class Gazetteer:
             int(c["street_id"][row]),
         )
 
+    def polygon_beat(self, row: int) -> str:
+        """Beat of the polygon at a premises row where it differs from the row's own, else ``."""
+        code: str = self.dictionaries["beat_by_polygon"][self.columns["beat_by_polygon"][row]]
+        return code
+
     def find_uprn(self, uprn: int) -> int | None:
         """A premises row of a UPRN: the approved one where there is one, else the first."""
         if not self.row_of_uprn and self.premises.num_rows:
@@ -145,7 +153,18 @@ class Gazetteer:
         return self.row_of_uprn.get(uprn)
 
 
-_TEXT_COLUMNS = ("suffix", "flat", "status", "unit", "name_key", "org_key", "division_code", "beat_code", "postcode")
+_TEXT_COLUMNS = (
+    "suffix",
+    "flat",
+    "status",
+    "unit",
+    "name_key",
+    "org_key",
+    "division_code",
+    "beat_code",
+    "postcode",
+    "beat_by_polygon",
+)
 _INT_COLUMNS = ("street_id", "number", "end_number", "uprn", "parent_uprn", "easting", "northing")
 _EPOCH = date(1970, 1, 1).toordinal()
 
@@ -164,6 +183,7 @@ def load_gazetteer(settings: Settings, release: str | None = None) -> Gazetteer:
     manifest = read_release(settings, name)
     folder = release_folder(settings, name)
     premises = _read(folder, "premises")
+    premises = premises.take(pc.sort_indices(premises["street_id"])) if not _is_sorted(premises) else premises
     columns, dictionaries = _split_columns(premises)
     streets, postcode_streets = _load_streets(folder)
     aliases = _load_aliases(folder)
@@ -188,6 +208,7 @@ def load_gazetteer(settings: Settings, release: str | None = None) -> Gazetteer:
         admins=admins,
         places=_load_places(folder),
         junctions=_load_junctions(folder),
+        beats=make_beat_map(_read(folder, "beat")),
         usrn_streets={u: tuple(ids) for u, ids in usrns.items()},
         premises=premises,
         starts=starts,
@@ -195,6 +216,11 @@ def load_gazetteer(settings: Settings, release: str | None = None) -> Gazetteer:
         dictionaries=dictionaries,
         has_premises=premises.num_rows > 0,
     )
+
+
+def _is_sorted(premises: pa.Table) -> bool:
+    ids = premises["street_id"].to_numpy()
+    return bool(np.all(ids[1:] >= ids[:-1]))
 
 
 def _read(folder: Path, table: str) -> pa.Table:
@@ -328,7 +354,8 @@ def _load_junctions(folder: Path) -> dict[tuple[int, int], tuple[int, int]]:
 
 def _read_block(g: Gazetteer, street_id: int) -> Block:
     first, last = int(g.starts[street_id]), int(g.starts[street_id + 1])
-    block = Block({}, {}, {}, {})
+    flats = frozenset(g.dictionaries["flat"][i] for i in set(g.columns["flat"][first:last].tolist()))
+    block = Block({}, {}, {}, flats)
     window = slice(first, last)
     c = {name: g.columns[name][window].tolist() for name in (*_INT_COLUMNS[1:5], *_TEXT_COLUMNS, "is_parent")}
     d = g.dictionaries

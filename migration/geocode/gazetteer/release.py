@@ -7,13 +7,16 @@ compiled, was compiled by another version of the format, or whose files are not 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from migration.errors import ConfigError
 from migration.fingerprint import combine_hashes
+from migration.geocode.vocabulary import VOCABULARY_FILE
+from migration.layers import hash_file
 from migration.settings import Settings
 
-FORMAT = 3
+FORMAT = 4
 MANIFEST = "manifest.json"
 TABLES = ("street", "street_alias", "premises", "postcode", "locality", "place", "junction", "beat", "entry", "issue")
 
@@ -29,11 +32,18 @@ class ReleaseManifest:
     hashes: Mapping[str, str]
     issues: Mapping[str, int]
     seconds: float
+    vocabulary: str = ""
 
     @property
     def content_hash(self) -> str:
         """Hash of the content of all tables, in name order."""
         return combine_hashes(f"{name}={value}" for name, value in sorted(self.hashes.items()))
+
+
+@lru_cache(maxsize=1)
+def vocabulary_hash() -> str:
+    """Hash of the vocabulary: keys of a release compare only with keys made by the same words."""
+    return hash_file(VOCABULARY_FILE)
 
 
 def release_folder(settings: Settings, release: str) -> Path:
@@ -60,6 +70,9 @@ def read_release(settings: Settings, release: str) -> ReleaseManifest:
         found = f"format {raw['format']}"
         raise ConfigError(f"gazetteer release {release}", found, f"format {FORMAT}", "Compile the release again.")
     manifest = ReleaseManifest(**raw)
+    if manifest.vocabulary != vocabulary_hash():
+        found = "a release compiled with another vocabulary"
+        raise ConfigError(f"gazetteer release {release}", found, "this code's vocabulary", "Compile the release again.")
     missing = [name for name in TABLES if not (folder / f"{name}.parquet").exists()]
     if missing:
         raise ConfigError(f"gazetteer release {release}", f"no {', '.join(missing)}", "every table", fix)

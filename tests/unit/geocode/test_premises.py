@@ -1,0 +1,57 @@
+import pytest
+
+from migration.geocode.premises import merge_flats, read_premises
+
+
+def plain(key: str) -> tuple[int, str, int, str, str]:
+    reading = read_premises(key)[0]
+    return reading.number, reading.suffix, reading.end, reading.flat, reading.name
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("34 @", (34, "", -1, "", "")),
+        ("34A @", (34, "A", -1, "", "")),
+        ("FLAT 2/1 , 34 @", (34, "", -1, "2/1", "")),
+        ("2/1 34 @", (34, "", -1, "2/1", "")),
+        ("46 @ FLAT 1/1", (46, "", -1, "1/1", "")),
+        ("5 , 34 @", (34, "", -1, "5", "")),
+        ("B , 167 @", (167, "", -1, "B", "")),
+        ("12-14 @", (12, "", 14, "", "")),
+        ("LEFT , 221 @", (221, "", -1, ":L", "")),
+        ("ROSE COTT , 12 @", (12, "", -1, "", "ROSE COTT")),
+        ("FLAT 3 , 12-14 @", (12, "", 14, "3", "")),
+        ("NO 3 @", (3, "", -1, "", "")),
+    ],
+)
+def test_plain_reading(key: str, expected: tuple[int, str, int, str, str]) -> None:
+    assert plain(key) == expected
+
+
+def test_slashed_pair_has_both_orders_and_the_reading_without_a_number() -> None:
+    found = {(r.number, r.flat) for r in read_premises("5/4 @")}
+    assert found == {(5, "4"), (4, "5"), (-1, "5/4")}
+
+
+def test_suffix_may_be_a_flat_and_is_the_rarer_reading() -> None:
+    first, second = read_premises("34A @")
+    assert (first.suffix, second.flat, second.rank) == ("A", "A", 1)
+
+
+@pytest.mark.parametrize("key", ["1 2 3 @", "FLAT 3 FLAT 4 , 12 @", "12-14 16-18 @"])
+def test_numbers_without_a_role_block_the_reading(key: str) -> None:
+    assert all(r.has_unused_number for r in read_premises(key))
+
+
+def test_words_behind_the_street_are_kept_apart_from_names_before_it() -> None:
+    reading = read_premises("ROSE COTT , @ , ELSEWHERE")[0]
+    assert (reading.name, reading.tail) == ("ROSE COTT", "ELSEWHERE")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "merged"),
+    [("1/2", "F1", "1/2"), ("3", "F1", "1/3"), ("1/2", "F2", None), ("3", "4", None), (":L", "F2", "2:L")],
+)
+def test_a_flat_and_its_floor_agree_or_clash(one: str, other: str, merged: str | None) -> None:
+    assert merge_flats(one, other) == merged
