@@ -15,6 +15,9 @@ from migration.errors import MigrationError
 
 COMMANDS = (
     "run",
+    "extract",
+    "profile",
+    "contract",
     "show",
     "status",
     "explain",

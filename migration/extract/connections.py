@@ -46,10 +46,25 @@ class Session:
             cursor.execute(sql)
             return tuple(cursor.fetchone())
 
+    def fetch_all(self, sql: str) -> list[tuple[Any, ...]]:
+        """All rows of a small query in the snapshot."""
+        if self.engine.name == "sqlite":
+            self.driver.text_factory = decode_leniently
+        with closing(self.driver.cursor()) as cursor:
+            cursor.execute(sql)
+            return [tuple(row) for row in cursor.fetchall()]
+
+    def export_snapshot(self) -> str:
+        """Id under which other sessions can see the same; empty where the engine cannot share a snapshot."""
+        return str(self.fetch_one("SELECT pg_export_snapshot()")[0]) if self.engine.name == "postgresql" else ""
+
 
 @contextmanager
-def open_session(system: SourceSystem, location: str) -> Iterator[Session]:
+def open_session(system: SourceSystem, location: str, shared_snapshot: str = "") -> Iterator[Session]:
     """A session on a legacy system, closed with its snapshot at the end of the block.
+
+    Args:
+        shared_snapshot: id of a snapshot that another session exported (`Session.export_snapshot`), to see the same.
 
     Raises:
         ConfigError: the URL is not one, or its driver is not installed.
@@ -65,7 +80,7 @@ def open_session(system: SourceSystem, location: str) -> Iterator[Session]:
     except (SQLAlchemyError, OSError, driver_error(alchemy)) as failure:
         raise unreachable(system, failure) from failure
     try:
-        yield _start(system, engine, alchemy, driver)
+        yield _start(system, engine, alchemy, driver, shared_snapshot)
     finally:
         raw.invalidate()
         alchemy.dispose()
@@ -166,12 +181,14 @@ def _open_sqlite(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _start(system: SourceSystem, engine: Engine, alchemy: SqlEngine, driver: Any) -> Session:
+def _start(system: SourceSystem, engine: Engine, alchemy: SqlEngine, driver: Any, shared_snapshot: str) -> Session:
     """The session, its snapshot begun."""
     try:
         with closing(driver.cursor()) as cursor:
             for statement in engine.begin:
                 cursor.execute(statement)
+            if shared_snapshot:
+                cursor.execute(f"SET TRANSACTION SNAPSHOT '{shared_snapshot}'")
         snapshot, clock = (_single(driver, sql) for sql in (engine.snapshot, engine.clock))
     except driver_error(alchemy) as failure:
         raise unreachable(system, failure) from failure

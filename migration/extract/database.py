@@ -8,7 +8,8 @@ Refuses: a table or column that is not there, and an engine's error in the middl
 
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -149,6 +150,13 @@ class DatabaseReader:
         self.plan = plan_table(source, session)
         self.schema = self.plan.schema
         self.null_text: str | None = None
+
+    def narrow(self, condition: str, session: Session) -> "DatabaseReader":
+        """The same reader for the rows that meet a further SQL condition, in another session."""
+        narrowed = copy(self)
+        narrowed.session = session
+        narrowed.plan = replace(self.plan, condition=" AND ".join(c for c in (self.plan.condition, condition) if c))
+        return narrowed
 
     def read_batches(self) -> Iterator[RawBatch]:
         """Batches of the table's rows, in the order of its key."""

@@ -9,6 +9,7 @@ pack does not allow it.
 import hashlib
 import json
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from migration.extract.measure import measure_parquet
 from migration.extract.reader import SOURCE_ROW, BadLine, RawBatch, TableReader
 from migration.extract.sources import TableSource
 from migration.extract.totals import check_totals
+from migration.extract.watch import Watch
 from migration.fingerprint import combine_hashes, quote, row_hash_sql
 from migration.layers import write_json
 from migration.records import RunContext
@@ -61,15 +63,18 @@ def read_table_facts(folder: Path) -> TableFacts | None:
     return TableFacts(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
 
 
-def write_table(context: RunContext, source: TableSource, reader: TableReader, folder: Path, key: str) -> TableFacts:
+def write_table(
+    context: RunContext, source: TableSource, reader: TableReader, folder: Path, key: str, watch: Watch | None = None
+) -> TableFacts:
     """Extract one table into `folder`, which appears only when all checks hold.
 
     Raises:
         SourceError: the source cannot be read, holds a key twice, or is empty where it may not be.
         ReconciliationError: what was written is not what the source holds.
     """
+    started = time.monotonic()
     with _replacing(folder) as temporary:
-        rows, bad_rows = _write_rows(context, source, reader, temporary)
+        rows, bad_rows = _write_rows(context, source, reader, temporary, watch or Watch(source))
         if rows + len(bad_rows) == 0 and not source.allows_empty:
             fix = "Ask the system's owner; where it is right, set `allow_empty: true` in the table's options."
             raise SourceError(source.where, "no rows", "at least one", fix)
@@ -79,6 +84,7 @@ def write_table(context: RunContext, source: TableSource, reader: TableReader, f
             "control_totals": totals,
             "schema_fingerprint": combine_hashes(f"{f.name}:{f.type}" for f in reader.schema),
             "source": reader.describe(),
+            "seconds": round(time.monotonic() - started, 3),
         }
         written = TableFacts(key, rows, len(bad_rows), facts)
         write_json(temporary / FACTS, written.__dict__)
@@ -110,7 +116,7 @@ def table_metadata(context: RunContext, source: TableSource) -> dict[str, str]:
 
 
 def _write_rows(
-    context: RunContext, source: TableSource, reader: TableReader, folder: Path
+    context: RunContext, source: TableSource, reader: TableReader, folder: Path, watch: Watch
 ) -> tuple[int, frozenset[int]]:
     """Write all batches; returns the rows written and the ordinals of those in quarantine."""
     schema = reader.schema.append(pa.field(SOURCE_ROW, pa.int64(), nullable=False))
@@ -122,6 +128,7 @@ def _write_rows(
         for batch in batches:
             bad.write(batch.bad_lines)
             bad_rows.update(line.source_row for line in batch.bad_lines)
+            watch.advance(batch.rows.num_rows)
             yield batch.rows
 
     with open_rows(folder / ROWS, schema) as writer, _BadLineFile(source, folder) as bad:

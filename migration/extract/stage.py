@@ -17,10 +17,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from migration.errors import SourceError
+from migration.errors import ReconciliationError, SourceError
 from migration.extract.connections import Session, open_session
 from migration.extract.contract_check import check_contract
 from migration.extract.files import combine_file_hashes, find_files, hash_files
+from migration.extract.partitions import drop_parts, split_reader
+from migration.extract.plan import expected_rows, find_last_extract
 from migration.extract.raw_table import (
     BAD_LINE_SCHEMA,
     BAD_LINES,
@@ -31,6 +33,7 @@ from migration.extract.raw_table import (
 )
 from migration.extract.readers import open_reader
 from migration.extract.sources import TableSource, find_source, load_sources
+from migration.extract.watch import Listener, Watch
 from migration.layers import LayerManifest, LayerWriter, current_manifest, find_manifest, stage_key, write_layer
 from migration.mapping.model import SourceKind
 from migration.records import Layer, RunContext, Stage, StageResult, StageStatus, TableResult
@@ -47,8 +50,11 @@ def list_tables(context: RunContext) -> list[tuple[str, str]]:
     return [(s.system.name, s.table.name) for s in load_sources(context)]
 
 
-def extract_division(context: RunContext) -> StageResult:
+def extract_division(context: RunContext, listener: Listener | None = None) -> StageResult:
     """Extract every source table and finish the `raw` layer; each database in one snapshot for all its tables.
+
+    Args:
+        listener: is told the rows of each table as they pass.
 
     Raises:
         SourceError: a legacy system or file is missing, unreachable, damaged or not shaped as its pack says.
@@ -65,7 +71,7 @@ def extract_division(context: RunContext) -> StageResult:
                 if _is_staged(context, source, keys[source.where]):
                     continue
                 session = _shared_session(stack, sessions, source)
-                _stage_table(context, source, keys[source.where], session)
+                _stage_table(context, source, keys[source.where], session, listener)
     return _finish(context, sources, keys, started)
 
 
@@ -139,11 +145,20 @@ def _is_in_layer(context: RunContext, source: TableSource, key: str) -> bool:
     return isinstance(keys, dict) and keys.get(source.where) == key
 
 
-def _stage_table(context: RunContext, source: TableSource, key: str, session: Session | None) -> TableFacts:
+def _stage_table(
+    context: RunContext, source: TableSource, key: str, session: Session | None, listener: Listener | None = None
+) -> TableFacts:
     folder = staging_folder(context, source)
     folder.parent.mkdir(parents=True, exist_ok=True)
+    watch = Watch(source, expected_rows(find_last_extract(context), source), listener)
     with open_reader(source, session) as reader:
-        facts = write_table(context, source, reader, folder, key)
+        split = split_reader(reader, source, folder, key)
+        try:
+            facts = write_table(context, source, split, folder, key, watch)
+        except ReconciliationError:
+            drop_parts(folder)
+            raise
+    drop_parts(folder)
     if table_key(source) != key:
         shutil.rmtree(folder)
         fix = "Wait until the export has finished, then run again."
@@ -183,7 +198,7 @@ def _write_raw(context: RunContext, sources: tuple[TableSource, ...], keys: dict
         writer.facts["table_keys"] = keys
         writer.facts["sample_percent"] = context.sample_percent
         writer.facts["quarantined"] = {where: f.quarantined for where, f in facts.items()}
-        for name in ("control_totals", "schema_fingerprint", "source"):
+        for name in ("control_totals", "schema_fingerprint", "source", "seconds"):
             writer.facts[name] = {where: f.facts[name] for where, f in facts.items()}
     manifest = find_manifest(context, Layer.RAW)
     if manifest is None:

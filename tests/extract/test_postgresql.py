@@ -11,7 +11,9 @@ from sqlalchemy import make_url
 
 from migration.errors import SourceError
 from migration.extract.connections import open_session
+from migration.extract.raw_table import write_table
 from migration.extract.readers import open_reader
+from migration.records import RunContext
 
 COLUMNS = "id small single double money_gbp large loose name fixed born at instant flag raw ident doc"
 SCHEMA = """
@@ -142,3 +144,77 @@ def test_sample_is_the_same_rows_when_taken_by_the_database(database, make_table
     source = replace(source, table=replace(source.table, sample_by="cr_no"), sample_percent=10)
     rows = pq.read_table(extract(source, "out")[1]).column("id").to_pylist()
     assert rows == [i for i in range(1, 501) if is_in_sample(f"TY/{i}", 10)]
+
+
+def stage_once(context, source, folder):
+    """Stage one table as `extract_table` does, in partitions where its options ask for it."""
+    from migration.extract.partitions import split_reader
+
+    with open_reader(source) as reader:
+        split = split_reader(reader, source, folder, "key")
+        return write_table(context, source, split, folder, "key"), type(split).__name__
+
+
+@pytest.fixture
+def large(database, make_table):
+    """A table of a text key, and its source read in partitions of 1,000 rows."""
+    url, run = database
+    run(
+        "CREATE TABLE big AS SELECT 'K''' || chr(65 + g % 26) || g AS k, repeat('x', 300) AS t "
+        "FROM generate_series(1, 9500) g"
+    )
+    return (
+        make_table(url, "big", ["k", "t"], ["k"], partition_rows=1000),
+        make_table(url, "big", ["k", "t"], ["k"]),
+        run,
+    )
+
+
+def test_partitions_give_the_same_parquet_when_read_in_parallel(large, settings, tmp_path) -> None:
+    split, whole, _ = large
+    context = RunContext(settings, "X", "r")
+    facts, kind = stage_once(context, split, tmp_path / "split")
+    assert kind == "PartitionedReader"
+    assert (facts.facts["source"]["partitions"], facts.facts["source"]["resumed"]) == (10, False)
+    assert stage_once(context, whole, tmp_path / "whole")[1] == "PostgresqlReader"
+    assert (tmp_path / "split/rows.parquet").read_bytes() == (tmp_path / "whole/rows.parquet").read_bytes()
+
+
+def test_finished_partitions_are_kept_when_the_connection_breaks(large, settings, tmp_path, monkeypatch) -> None:
+    from migration.extract import partitions
+
+    split, whole, run = large
+    context, folder = RunContext(settings, "X", "r"), tmp_path / "table"
+    spool, spooled = partitions._spool, []
+
+    def break_at_the_fourth(reader, partition):
+        if len(spooled) == 3:
+            run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'migration extract'")
+        spool(reader, partition)
+        spooled.append(partition.path.name)
+
+    monkeypatch.setattr(partitions, "_spool", break_at_the_fourth)
+    with pytest.raises(SourceError, match=r"stopped answering|no answer"):
+        stage_once(context, split, folder)
+    assert not folder.exists()
+    kept = list(spooled)
+    monkeypatch.setattr(partitions, "_spool", lambda r, p: (spooled.append(p.path.name), spool(r, p)))
+    facts, _ = stage_once(context, split, folder)
+    assert len(kept) == 3
+    assert sorted(spooled) == sorted({*spooled})
+    assert facts.facts["source"]["resumed"] is True
+    stage_once(context, whole, tmp_path / "whole")
+    assert (folder / "rows.parquet").read_bytes() == (tmp_path / "whole/rows.parquet").read_bytes()
+
+
+def test_partitions_of_two_moments_are_refused_when_the_system_was_edited(large, settings, tmp_path) -> None:
+    from migration.errors import ReconciliationError
+    from migration.extract.partitions import parts_folder
+
+    split, _, run = large
+    context, folder = RunContext(settings, "X", "r"), tmp_path / "table"
+    stage_once(context, split, folder)
+    assert parts_folder(folder).exists()
+    run("UPDATE big SET t = 'edited' WHERE k = (SELECT min(k) FROM big)")
+    with pytest.raises(ReconciliationError):
+        stage_once(context, split, folder)
