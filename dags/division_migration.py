@@ -5,9 +5,8 @@ rows; each is one call into `migration`. Parsing reads the packs and nothing els
 pack with problems takes its own division's DAG away, not the others.
 """
 
-from datetime import timedelta
-
 from airflow.sdk import DAG, Label, TaskGroup, XComArg, chain, get_parsing_context
+from division.defaults import DEFAULT_ARGS
 from division.documents import BROKEN_PACK_DOCUMENT, DAG_DOCUMENT, STAGE_DOCUMENTS, TASK_DOCUMENTS
 from division.form import PARAMS, SIGN_OFF_PARAMS
 from division.sign_off import SignOffOperator
@@ -33,13 +32,6 @@ from migration.pools import MATCHING, NATIONAL_DATABASE
 from migration.records import Stage
 from migration.settings import get_settings
 
-DEFAULT_ARGS = {
-    "owner": "migration",
-    "retries": 2,
-    "retry_delay": timedelta(seconds=20),
-    "retry_exponential_backoff": True,
-    "max_retry_delay": timedelta(minutes=10),
-}
 STAGE_POOLS = {
     Stage.DEDUPE: MATCHING,
     Stage.STAGE: NATIONAL_DATABASE,

@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from traceback import extract_tb
 from typing import TYPE_CHECKING
 
@@ -298,6 +299,24 @@ def note_failure(run: RunKey) -> None:
             set_outcome(connection, context.division, context.run_id, "FAILED")
     fix = "Read the failed task's error, repair, and clear that task: finished stages are not run again."
     raise CutoverError(f"run {context.division}/{context.run_id}", "a task that failed", "none", fix)
+
+
+def compile_gazetteer(release: str, folder: str) -> dict[str, object]:
+    """Compile a new gazetteer release from the files of a folder; returns its rows, findings and content hash.
+
+    Raises:
+        ConfigError: there is a release of that name: runs were located against it, so it is never replaced here.
+        SourceError: the folder or a file of it is missing or damaged.
+    """
+    from migration.geocode.gazetteer.build import build_gazetteer
+    from migration.geocode.gazetteer.release import release_folder
+
+    settings = get_settings()
+    if release_folder(settings, release).exists():
+        fix = "Choose a new name; `migrate gazetteer build --release` replaces one on purpose."
+        raise ConfigError(f"gazetteer release {release}", "a compiled release of that name", "a new name", fix)
+    manifest = build_gazetteer(settings, [Path(folder)], None, release)
+    return {"rows": dict(manifest.rows), "findings": dict(manifest.issues), "content_hash": manifest.content_hash}
 
 
 def describe_bug(error: BaseException) -> str:

@@ -1,6 +1,8 @@
 """Airflow on this machine: start it for a person, rehearse a division through it, list the pools it needs."""
 
 import json
+import signal
+import sys
 import time
 from pathlib import Path
 from typing import Annotated
@@ -33,6 +35,7 @@ def up(
     console = Console()
     airflow = LocalAirflow(home.resolve(), port)
     console.print("Starting Airflow: a minute at the first start.")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with running(airflow) as processes:
         console.print(_logins(airflow))
         console.print(f"Airflow: [bold]{airflow.address}[/]   logs: {airflow.log('').parent}", soft_wrap=True)

@@ -17,6 +17,7 @@ from migration.settings import PROJECT_ROOT, Settings
 
 PACKS = Settings(mappings=PROJECT_ROOT / "mappings")
 DIVISIONS = list_divisions(PACKS)
+NATIONAL_DAGS = ("gazetteer_release",)
 MOST_SECONDS = 5.0
 
 
@@ -56,7 +57,7 @@ def all_downstream(tasks: dict, name: str) -> set[str]:
 def test_nothing_fails_to_import_and_each_division_has_one_dag(found):
     assert found["import_errors"] == {}
     assert len(DIVISIONS) >= 2
-    assert set(found["dags"]) == {f"division_{letter.lower()}" for letter in DIVISIONS}
+    assert set(found["dags"]) == {*(f"division_{letter.lower()}" for letter in DIVISIONS), *NATIONAL_DAGS}
     assert not any("broken pack" in dag["tags"] for dag in found["dags"].values())
 
 
@@ -135,6 +136,15 @@ def test_each_output_is_an_asset_of_its_division(found, division):
         "national",
     ]
     assert sorted(assets) == sorted(f"division_{division.lower()}/{layer}" for layer in layers)
+
+
+@pytest.mark.parametrize("dag_id", NATIONAL_DAGS)
+def test_national_dags_are_documented_and_ask_before_they_run(found, dag_id):
+    dag = found["dags"][dag_id]
+    assert len(dag["doc"]) > 50
+    assert dag["schedule"] == "NullTimetable"
+    assert set(dag["params"]) == {"release", "folder"}
+    assert all(task["doc"] and task["retries"] == 2 and task["outlets"] for task in dag["tasks"].values())
 
 
 def test_a_broken_pack_takes_only_its_own_division_away(tmp_path):
