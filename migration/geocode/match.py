@@ -211,7 +211,7 @@ class Matcher:
         resolved.sort(key=lambda h: (-h.resolution.score, h.span.start if h.span else 0))  # type: ignore[union-attr]
         best = resolved[0] if resolved else None
         chosen = choose_places(tokens, places, best.span if best else None)
-        reason = _reason(best, hypotheses)
+        reason = _reason(best, hypotheses) if self.gazetteer.has_premises else Refusal.NO_PREMISES_IN_GAZETTEER
         return self.ladder.fall(
             LocationClass.ADDRESS, reason, postcode, tuple(p.key for p in chosen), best, query.division, tokens
         )

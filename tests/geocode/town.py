@@ -106,7 +106,7 @@ class Town:
     def _add_flats(self, name: str, shell: dict[str, Any], flats: list[str], is_known: bool = False) -> None:
         parent = self.keys[name] if is_known else self._add(f"{name}:", shell)
         for flat in flats:
-            text = flat if " " in flat or not flat[0].isdigit() and len(flat) > 1 else f"Flat {flat}"
+            text = flat if " " in flat or (not flat[0].isdigit() and len(flat) > 1) else f"Flat {flat}"
             self._add(
                 f"{name}:{flat.removeprefix('Unit ')}",
                 shell | {"sao_text": text, "parent_uprn": parent, "class_code": "RD"},
