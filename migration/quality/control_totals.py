@@ -51,7 +51,8 @@ def _totals(found: Reconciliation) -> Iterator[tuple[str, str, str, str, str]]:
         yield "raw", table, "rows", ALL_COLUMNS, str(rows)
     for (layer, table), totals in sorted(found.totals.items()):
         yield layer, table, "rows", ALL_COLUMNS, str(totals.rows)
-        yield layer, table, "keys", ALL_COLUMNS, totals.keys
+        if totals.keys:
+            yield layer, table, "keys", ALL_COLUMNS, totals.keys
         yield layer, table, "content", ALL_COLUMNS, totals.content
         for name, column in totals.columns.items():
             yield layer, table, "non_null", name, str(column.non_null)

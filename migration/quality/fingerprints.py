@@ -38,7 +38,7 @@ class ColumnTotals:
 
 @dataclass(frozen=True)
 class TableTotals:
-    """Totals of one table. `keys` and `content` are fingerprints of the keys and of whole rows."""
+    """Totals of one table. `content` is the fingerprint of whole rows, `keys` of their keys (empty: not taken)."""
 
     rows: int
     keys: str
@@ -96,11 +96,8 @@ def hash_number(text: str, dialect: Dialect) -> str:
 def totals_sql(entity: Entity, relation: str, dialect: Dialect, *, with_columns: bool) -> str:
     """SELECT of one row: rows, key and row fingerprint, then per field non-null and (with columns) fingerprint."""
     key = key_text(entity)
-    parts = [
-        "count(*)",
-        _sum(hash_number(key, dialect)),
-        _sum(hash_number(row_text(compared_fields(entity), dialect), dialect)),
-    ]
+    row = _sum(hash_number(row_text(compared_fields(entity), dialect), dialect))
+    parts = ["count(*)", _sum(hash_number(key, dialect)) if with_columns else "''", row]
     for field in entity.fields:
         parts.append(f"count({quote(field.name)})")
         if with_columns and field.type is not FieldType.JSON:

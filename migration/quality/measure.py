@@ -15,7 +15,7 @@ from migration.duck import read_parquet_sql
 from migration.quality.fingerprints import Dialect, TableTotals, read_totals, row_hashes_sql, totals_sql
 from migration.schema.model import Entity
 
-COLUMN_CELLS = 40_000_000
+COLUMN_CELLS = 5_000_000
 """Tables of more cells than this get per-column fingerprints only once their row fingerprint breaks."""
 FETCHED_ROWS = 100_000
 

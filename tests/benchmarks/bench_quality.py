@@ -1,8 +1,8 @@
 """Validate and reconcile against volume, and compare against datacompy.
 
 `python tests/benchmarks/bench_quality.py stages --rows 3000000` makes a run of so many staged rows, loads it and times
-the two stages. `... compare --rows 1000000` times `migrate compare` and datacompy on the same two Parquet files, each in
-a process of its own, with its peak memory.
+the two stages. `... compare --rows 1000000` times `migrate compare` and datacompy on the same two Parquet files, each
+in a process of its own, with its peak memory.
 """
 
 import argparse
