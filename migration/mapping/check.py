@@ -13,9 +13,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from migration.errors import ConfigError
+from migration.mapping.inherit import read_effective
 from migration.mapping.load import list_divisions, load_pack
 from migration.mapping.model import Pack
+from migration.mapping.pack_schema import check_structure
 from migration.mapping.prepare import raw_path
+from migration.mapping.problems import Problems
 from migration.mapping.stage import decide_all
 from migration.schema.model import load_schema
 from migration.settings import Settings
@@ -49,6 +52,7 @@ def check_division(settings: Settings, division: str) -> PackCheck:
     """Check one division's pack."""
     try:
         pack = load_pack(settings, division)
+        _check_files(settings, division)
     except ConfigError as error:
         return PackCheck(division, "", 0, 0, 0, 0, False, f"{error.found.strip()}")
     run_empty(pack)
@@ -63,6 +67,14 @@ def check_division(settings: Settings, division: str) -> PackCheck:
         is_draft=pack.is_draft,
         problem="",
     )
+
+
+def _check_files(settings: Settings, division: str) -> None:
+    """Check each file of a pack against the JSON Schema that editors use."""
+    problems = Problems(f"of division {division}")
+    read_effective(settings, division, problems, check_structure)
+    if problems.found:
+        raise problems.as_error()
 
 
 def run_empty(pack: Pack) -> None:

@@ -5,7 +5,7 @@ every key, and the code list files in order of inheritance. Refuses: a division 
 without a folder, an entity file that names no entity.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from migration.mapping.problems import Problems
 from migration.mapping.tree import Node, merge_nodes, read_tree
 from migration.settings import PROJECT_ROOT, Settings
 
+Check = Callable[[Node, Problems], None]
 NATIONAL_FOLDER = PROJECT_ROOT / "mappings" / "national"
 
 
@@ -52,8 +53,14 @@ def display_name(settings: Settings, path: Path) -> str:
     return path.name
 
 
-def read_effective(settings: Settings, division: str, problems: Problems) -> EffectiveTree | None:
-    """The merged tree of a division's files, or None with problems noted where its frame is not there."""
+def read_effective(
+    settings: Settings, division: str, problems: Problems, check: Check | None = None
+) -> EffectiveTree | None:
+    """The merged tree of a division's files, or None with problems noted where its frame is not there.
+
+    Args:
+        check: looks at each file's own tree and notes its problems.
+    """
     folder = settings.mappings / "divisions" / division
     head_path = folder / "division.yml"
     name = display_name(settings, head_path)
@@ -79,7 +86,7 @@ def read_effective(settings: Settings, division: str, problems: Problems) -> Eff
     files = tuple(path for level in levels for path in _yaml_files(level.folder))
     tree = Node({}, head.origin)
     for path in files:
-        part = _read_part(settings, path, problems)
+        part = _read_part(settings, path, problems, check)
         tree = tree if part is None else merge_nodes(tree, part)
     return EffectiveTree(tree, levels, files)
 
@@ -100,10 +107,12 @@ def _yaml_files(folder: Path) -> Iterable[Path]:
     return [*top, *([sources] if sources.exists() else []), *sorted((folder / "entities").glob("*.yml"))]
 
 
-def _read_part(settings: Settings, path: Path, problems: Problems) -> Node | None:
+def _read_part(settings: Settings, path: Path, problems: Problems, check: Check | None) -> Node | None:
     tree = read_tree(path, display_name(settings, path), problems.add)
     if tree is None:
         return None
+    if check is not None:
+        check(tree, problems)
     if path.parent.name != "entities":
         return tree
     entity = tree.get("entity")
