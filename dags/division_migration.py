@@ -118,7 +118,6 @@ def cutover_group(division: str) -> TaskGroup:
                 division=division,
                 role=role,
                 params=SIGN_OFF_PARAMS,
-                retries=0,
                 doc_md=TASK_DOCUMENTS[role],
             )
             for role in ("data_owner", "rollout_lead")

@@ -32,12 +32,16 @@ REASON_NOT_KEPT = "The reason given was not kept: none, too short, or with what 
 
 @dataclass(frozen=True)
 class SignOffRequest:
-    """What a signer is shown, and who may answer: `signers` maps user ids to names."""
+    """What a signer is shown, and who may answer: `signers` maps user ids to names.
+
+    `is_approved`: the role has approved this evidence already, so that nobody need be asked again.
+    """
 
     subject: str
     body: str
     evidence_hash: str
     signers: Mapping[str, str]
+    is_approved: bool
 
 
 def name_run(trigger_id: str, triggered_at: datetime) -> str:
@@ -173,10 +177,10 @@ def describe_sign_off(run: RunKey, role: str) -> SignOffRequest:
 
     Raises:
         ConfigError: nobody may sign in that role.
-        CutoverError: the gate does not permit any signature.
+        CutoverError: the gate does not permit any signature, or a signer refused this evidence.
     """
     from migration.load.evidence import evidence_hash
-    from migration.load.permission import gate_problems, read_gate
+    from migration.load.permission import gate_problems, read_gate, read_sign_offs
     from migration.runner import national_engine
 
     signers = find_signers(role)
@@ -185,7 +189,9 @@ def describe_sign_off(run: RunKey, role: str) -> SignOffRequest:
         evidence = evidence_hash(connection, context)
         criteria = read_gate(connection, context)
         totals = _read_dispositions(connection, context)
+        decided = [s for s in read_sign_offs(connection, context) if s.evidence_hash == evidence]
     problems = gate_problems(criteria, evidence)
+    problems += ["a signer refused this evidence" for s in decided if s.decision == DECISIONS[REFUSE]]
     if problems:
         fix = f"Read the report in {context.report_folder}, repair or waive, and start a new cutover."
         where = f"sign-off of run {context.division}/{context.run_id} as {role}"
@@ -194,7 +200,8 @@ def describe_sign_off(run: RunKey, role: str) -> SignOffRequest:
     body = _write_body(context, waived, totals, evidence)
     verdict = "AMBER, under waivers" if waived else "GREEN"
     subject = f"Division {context.division}: the {role.replace('_', ' ')} decides on the cutover (gate: {verdict})"
-    return SignOffRequest(subject, body, evidence, signers)
+    is_approved = any(s.role == role for s in decided)
+    return SignOffRequest(subject, body, evidence, signers, is_approved)
 
 
 def _write_body(context: RunContext, waived: list[str], totals: Mapping[str, int], evidence: str) -> str:

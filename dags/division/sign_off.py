@@ -30,13 +30,18 @@ class SignOffOperator(HITLOperator):
         self.division = division
         self.role = role
 
-    def execute(self, context: Any) -> None:
-        """Show verdict, dispositions and evidence hash; wait, keeping the hash that was shown."""
+    def execute(self, context: Any) -> dict[str, str]:
+        """Show verdict, dispositions and evidence hash; wait, keeping the hash that was shown.
+
+        After an interruption, an approval of this evidence that reached the table is not asked for again.
+        """
         request = guarded(orchestration.describe_sign_off)(find_key(self.division, context["dag_run"]), self.role)
+        if request.is_approved:
+            return {"role": self.role, "evidence_hash": request.evidence_hash}
         self.subject, self.body = request.subject, request.body
         self.assigned_users = [{"id": user, "name": name} for user, name in request.signers.items()]
         try:
-            super().execute(context)
+            return super().execute(context)
         except TaskAwaitingInput as park:
             park.kwargs = {"evidence_hash": request.evidence_hash}
             raise

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from urllib.parse import quote
 
 FINISHED = ("success", "failed")
+READING_SECONDS = 15
 
 
 @dataclass
@@ -68,8 +69,14 @@ class Run:
         return wait_for(lambda: (s := self.state(person)) in FINISHED and s, seconds, lambda: self.tasks(person))
 
     def wait_for_question(self, person: Person, task: str, seconds: float = 600) -> dict:
-        """The question that a sign-off task shows, once it waits."""
-        return wait_for(lambda: self._question(person, task), seconds, lambda: self.tasks(person))
+        """The question that a sign-off task shows, once it waits and a person has had time to read it.
+
+        The scheduler hears some seconds late that the asking process has ended; an answer before that makes it take the
+        answering process for the ended one, and the task is tried again.
+        """
+        question = wait_for(lambda: self._question(person, task), seconds, lambda: self.tasks(person))
+        time.sleep(READING_SECONDS)
+        return question
 
     def _question(self, person: Person, task: str) -> dict | None:
         if self.state(person) in FINISHED:

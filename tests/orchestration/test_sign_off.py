@@ -85,6 +85,22 @@ def test_an_approval_is_recorded_for_the_evidence_that_was_shown(run, sign_offs)
     assert sign_offs() == [(OWNER, "a.owner", "APPROVE", "report read in full")]
 
 
+def test_after_an_interruption_a_recorded_approval_is_not_asked_for_again(run):
+    before = describe_sign_off(run, OWNER)
+    record_decision(run, OWNER, "a.owner", "Approve", "report read in full", before.evidence_hash)
+    assert not before.is_approved
+    assert describe_sign_off(run, OWNER).is_approved
+    assert not describe_sign_off(run, LEAD).is_approved
+
+
+def test_nobody_is_asked_on_evidence_that_was_refused(run):
+    shown = describe_sign_off(run, OWNER).evidence_hash
+    with pytest.raises(CutoverError, match="found a refusal"):
+        record_decision(run, OWNER, "a.owner", "Refuse", "the rejects are not explained", shown)
+    with pytest.raises(CutoverError, match="a signer refused this evidence"):
+        describe_sign_off(run, LEAD)
+
+
 def test_an_answer_on_evidence_that_changed_since_is_not_recorded(run, engine, sign_offs):
     shown = describe_sign_off(run, OWNER).evidence_hash
     change_evidence(engine)
