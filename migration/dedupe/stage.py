@@ -20,7 +20,7 @@ from migration.dedupe import outputs
 from migration.dedupe.judgements import hash_judgements
 from migration.dedupe.model import Model, read_model
 from migration.dedupe.national import Linked, link_national
-from migration.dedupe.survivorship import FILE, read_survivorship
+from migration.dedupe.survivorship import read_survivorship, survivorship_file
 from migration.errors import ConfigError
 from migration.layers import (
     LayerManifest,
@@ -118,7 +118,7 @@ def _key(context: RunContext, runs: Sequence[RunContext], judgements: pa.Table, 
         published=[(r.division, r.run_id) for r in runs],
         judgements=hash_judgements(judgements),
         model=model.version,
-        survivorship=hash_file(context.settings.mappings / "national" / FILE),
+        survivorship=hash_file(survivorship_file(context.settings.mappings)),
         as_of=as_of.isoformat(),
     )
 

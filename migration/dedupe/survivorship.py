@@ -15,6 +15,7 @@ import yaml
 
 from migration.duck import sql_text
 from migration.errors import ConfigError
+from migration.mapping.inherit import NATIONAL_FOLDER
 from migration.schema.model import load_schema
 
 FILE = "survivorship.yml"
@@ -47,13 +48,19 @@ class Survivorship:
     attributes: tuple[Attribute, ...]
 
 
+def survivorship_file(mappings: Path) -> Path:
+    """Where the declaration of a folder of packs lies, there or not."""
+    national = mappings / "national"
+    return (national if national.is_dir() else NATIONAL_FOLDER) / FILE
+
+
 def read_survivorship(mappings: Path) -> Survivorship:
-    """The declaration in `mappings/national/survivorship.yml`.
+    """The declaration in `mappings/national/survivorship.yml`; a root without a national folder takes the project's.
 
     Raises:
         ConfigError: no such file, or an attribute or rule that does not exist.
     """
-    path = mappings / "national" / FILE
+    path = survivorship_file(mappings)
     if not path.exists():
         raise ConfigError(f"mappings/national/{FILE}", "no file", "one", "Restore it from version control.")
     raw = yaml.safe_load(path.read_text(encoding="utf-8"))
