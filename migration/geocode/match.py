@@ -77,9 +77,10 @@ class Matcher:
         postcode = self._choose_postcode(query.postcode, in_text)
         point = check_coordinates(query.easting, query.northing, query.is_default_point)
         grid, rest = find_grid_reference(rest, query.grid_ref)
-        classified = classify(tokenise(rest))
+        tokens = tokenise(rest)
+        classified = classify(tokens)
         return self.ladder.with_point(
-            self._match_classified(query, classified, postcode), grid or point, grid is not None
+            self._match_classified(query, classified, tokens, postcode), grid or point, grid is not None
         )
 
     def _choose_postcode(self, column: str, in_text: str | None) -> str:
@@ -89,21 +90,23 @@ class Matcher:
             return in_text or formatted or ""
         return formatted
 
-    def _match_classified(self, query: Query, classified: Classified, postcode: str) -> Match:
+    def _match_classified(
+        self, query: Query, classified: Classified, original: tuple[str, ...], postcode: str
+    ) -> Match:
         kind, tokens = classified.location_class, classified.tokens
         if kind in (LocationClass.UNUSABLE, LocationClass.NO_FIXED_ABODE):
             return self._match_wordless(query, kind, postcode)
         if kind is LocationClass.ROAD_MARKER:
             return match_road_marker(self, query, tokens, postcode)
-        if kind is LocationClass.JUNCTION:
+        if kind is LocationClass.JUNCTION or not _JOINING.isdisjoint(tokens):
             found = match_junction(self, query, tokens, postcode)
             if found is not None:
                 return found
-            kind = LocationClass.RELATIVE
-        if kind is LocationClass.RELATIVE:
+        if kind is LocationClass.JUNCTION and original[0][0].isdigit():
+            return self.match_address(query, original, postcode)
+        if kind in (LocationClass.JUNCTION, LocationClass.RELATIVE):
             return self.ladder.relative(self.match_address(query, tokens, postcode), classified)
-        junction = match_junction(self, query, tokens, postcode) if not _JOINING.isdisjoint(tokens) else None
-        return junction or self.match_address(query, tokens, postcode)
+        return self.match_address(query, tokens, postcode)
 
     def _match_wordless(self, query: Query, kind: LocationClass, postcode: str) -> Match:
         """No words to match: nothing, or the postcode that came without an address."""

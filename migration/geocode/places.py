@@ -6,6 +6,7 @@ hold: a name that several places have is refused; on a site of many UPRNs the si
 
 from typing import TYPE_CHECKING
 
+from migration.geocode.confidence import ACCEPT_COARSE
 from migration.geocode.evidence import Match, Query, write_evidence
 from migration.geocode.rules import LocationClass, MatchLevel, MatchRule, Refusal
 from migration.geocode.split import Span, choose_places
@@ -122,6 +123,10 @@ def _place_match(
     has_number = any(t[0].isdigit() for t in unused)
     easting, northing, division, beat, own, street = gazetteer.place_of(row)
     is_certain = confidence >= 0.9 and not has_number and (len(fits) == 1)
+    if not is_certain:
+        confidence = matcher.calibration.confidence("BUILDING" + pattern.removeprefix("UPRN"))
+        if confidence < ACCEPT_COARSE:
+            return None
     level = MatchLevel.UPRN if is_certain else MatchLevel.BUILDING
     rule = MatchRule.NAME_AND_POSTCODE if pc == "UNIT" else MatchRule.NAME_IN_LOCALITY
     usrn = gazetteer.streets[street].usrn if street >= 0 else None

@@ -112,7 +112,7 @@ class StreetResolver:
             points = score_place(pc, place, division)
             if points >= LEAST_SCORE:
                 groups.setdefault(street.usrn, []).append((points, -street_id, pc, place, division))
-        return _choose_group(key, groups) if groups else None
+        return _choose_group(key, groups, streets) if groups else None
 
     def _placed(self, key: str, where: Where) -> list[tuple[int, str, str]]:
         """Streets of a name with their place and division flags, which postcodes do not change."""
@@ -231,14 +231,34 @@ def index_words(gazetteer: Gazetteer) -> dict[str, list[str]]:
     return dict(index)
 
 
-def _choose_group(key: str, groups: dict[int, list[tuple[int, int, str, str, str]]]) -> Resolution:
+def _join_surrogates(
+    groups: dict[int, list[tuple[int, int, str, str, str]]], usrn: int, streets: list[Street]
+) -> dict[int, list[tuple[int, int, str, str, str]]]:
+    """Without USRNs, entries of one street under several spellings of its place: one, where they share a sector."""
+    if usrn >= 0 or len(groups) == 1:
+        return groups
+    own = {s for part in groups[usrn] for s in streets[-part[1]].sectors}
+    joined: dict[int, list[tuple[int, int, str, str, str]]] = {usrn: list(groups[usrn])}
+    for other, parts in groups.items():
+        if other == usrn:
+            continue
+        same = other < 0 and any(not own.isdisjoint(streets[-p[1]].sectors) for p in parts)
+        joined.setdefault(usrn if same else other, []).extend(parts)
+    return joined
+
+
+def _choose_group(
+    key: str, groups: dict[int, list[tuple[int, int, str, str, str]]], streets: list[Street]
+) -> Resolution:
     """The USRN whose best part has most points, with every other one that comes within the rival margin."""
     best = sorted(((max(parts), usrn) for usrn, parts in groups.items()), reverse=True)
     (points, _, pc, place, division), usrn = best[0]
+    groups = _join_surrogates(groups, usrn, streets)
     contradicted = place in ("NEAR", "CONFLICT", "MIXED")
     rivals = [
         -part[1]
         for top, other in best[1:]
+        if other in groups and other != usrn
         if top[0] > points - RIVAL_MARGIN or (contradicted and top[3] in ("LOCALITY", "TOWN"))
         for part in sorted(groups[other])
     ]

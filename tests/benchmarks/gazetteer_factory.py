@@ -1,7 +1,7 @@
-"""SYNTHETIC gazetteers and addresses for benchmarks: real street vocabulary in invented places, every entry with known truth.
+"""SYNTHETIC gazetteers for benchmarks: common street words in invented places, every entry with known truth.
 
-Streets repeat between towns and within them, as real ones do; each town writes its flats in one of four ways; tenements have a
-parent shell; some entries have alternative or historic identifiers. Nothing here is a real address.
+Streets repeat between towns and within them, as real ones do; each town writes its flats in one of four ways;
+tenements have a parent shell; some entries have alternative or historic identifiers. Nothing here is a real address.
 """
 
 import csv
@@ -131,7 +131,7 @@ def _stems() -> tuple[list[str], list[str]]:
 
 def make_entries(count: int, seed: int) -> Iterator[dict[str, object]]:
     """About `count` entries, town by town."""
-    rng = random.Random(seed)
+    rng = random.Random(seed)  # noqa: S311
     towns = read_towns(0)
     total = sum(t.weight for t in towns)
     common, stems = _stems()
@@ -144,7 +144,9 @@ def make_entries(count: int, seed: int) -> Iterator[dict[str, object]]:
         rng.shuffle(pool)
         names += [(n, rng.choice(town.localities)) for n in dict.fromkeys(pool)]
         names += [(rng.choice(common), place) for place in town.localities if place]
-        names += [(f"{rng.choice(('North', 'South', 'East', 'West', 'Upper', 'Old'))} {n}", l) for n, l in names[:40]]
+        names += [
+            (f"{rng.choice(('North', 'South', 'East', 'West', 'Upper', 'Old'))} {n}", place) for n, place in names[:40]
+        ]
         order = 0
         while made < share:
             if order >= len(names):
@@ -161,7 +163,7 @@ def make_entries(count: int, seed: int) -> Iterator[dict[str, object]]:
                 yield row
 
 
-def _street(rng, town, name, locality, usrn, uprn, order):
+def _street(rng, town, name, locality, usrn, uprn, order):  # noqa: C901
     e0 = town.easting + rng.randint(-2500, 2500)
     n0 = town.northing + rng.randint(-2500, 2500)
     district = town.districts[order % len(town.districts)]

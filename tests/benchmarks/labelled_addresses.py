@@ -1,7 +1,7 @@
-"""Labelled SYNTHETIC addresses over a gazetteer file: Scottish notations with errors, and the output of `address-errors`.
+"""Labelled SYNTHETIC addresses over a gazetteer file: Scottish notations with errors, and `address-errors` output.
 
-Each row: id, text, postcode, division, recorded_on, truth (UPRN, 0 where the entry is held out or never was), parent, kind.
-Entries are held out by a hash of their UPRN and a seed, so that the matcher's gazetteer lacks the truth of those queries.
+Columns are those `migrate geocode calibrate` reads (`migration/geocode/calibrate.py`); `kind` says how each was made.
+Entries are held out by a hash of their UPRN and a seed, so that the gazetteer lacks the truth of those queries.
 """
 
 import csv
@@ -125,11 +125,11 @@ def _number(entry: dict[str, str]) -> str:
     return number + (f"-{entry['pao_end_number']}" if entry["pao_end_number"] else "")
 
 
-def scottish(
+def scottish(  # noqa: C901
     entries: list[dict[str, str]], count: int, seed: int, held_seed: int, named_only: bool = False
 ) -> Iterator[dict[str, object]]:
     """`count` addresses in Scottish notations with typing errors, missing parts and 10 % that are nowhere."""
-    rng = random.Random(seed)
+    rng = random.Random(seed)  # noqa: S311
     real = [e for e in entries if e["class_code"] != "PP" and e["address_status"] == "APPROVED"]
     if named_only:
         real = [e for e in real if e["pao_text"] or e["organisation"] or e["pao_start_suffix"] or e["pao_end_number"]]
@@ -179,7 +179,9 @@ def _town_without(rng: random.Random, towns: list[str], known: set[tuple[str, st
     return rng.choice([t for t in towns if (t, entry["street_description"]) not in known])
 
 
-def _write(rng: random.Random, entry: dict[str, str], i: int, truth: int, kind: str) -> dict[str, object]:
+def _write(  # noqa: C901, PLR0912
+    rng: random.Random, entry: dict[str, str], i: int, truth: int, kind: str
+) -> dict[str, object]:
     street = entry["street_description"].split(" ")
     if rng.random() < 0.5 and street[-1] in ABBREVIATED:
         street[-1] = rng.choice(ABBREVIATED[street[-1]])
@@ -253,7 +255,7 @@ def address_errors(
             writer.writeheader()
             writer.writerows(rows)
         components = load_components(str(path))
-    rng = random.Random(seed)
+    rng = random.Random(seed)  # noqa: S311
     generator = Corruptor(
         Profile.load(), style=style, seed=seed, controls=Controls(prevalence=2.0, noise=Noise(rate=0.15))
     )

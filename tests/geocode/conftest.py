@@ -1,12 +1,12 @@
 """The invented gazetteer of the hard cases, compiled once a session."""
 
 import pytest
+from geocode.town import Town
 
 from migration.geocode.gazetteer.build import build_gazetteer
 from migration.geocode.gazetteer.index import load_gazetteer
 from migration.geocode.match import Matcher
 from migration.settings import Settings
-from tests.geocode.town import Town
 
 
 @pytest.fixture(scope="session")

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 import yaml
+from geocode.town import Town
 
 from migration.geocode.evidence import Match, Query
 from migration.geocode.match import Matcher
-from tests.geocode.town import Town
 
 CASES: list[dict[str, Any]] = [
     {"division": group.get("division", ""), **case, "about": group["about"]}

@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from geocode.town import Town
 
 from migration.errors import ConfigError, SourceError
 from migration.geocode.evidence import Query
@@ -27,7 +28,6 @@ from migration.records import Layer, RunContext, StageStatus
 from migration.schema.arrow import arrow_schema
 from migration.schema.model import load_schema
 from migration.settings import Settings
-from tests.geocode.town import Town
 
 
 def settings_in(home: Path, release: str = "town") -> Settings:

@@ -12,6 +12,8 @@ from pathlib import Path
 import duckdb
 
 from migration.geocode.gazetteer.columns import ENTRY_COLUMNS
+from migration.geocode.text import name_key
+from migration.geocode.vocabulary import vocabulary
 
 NUMBERED = re.compile(r"(\d{1,4})([A-Za-z]?)(?:\s*-\s*(\d{1,4}))?[\s,]+(.+)")
 ABBREVIATED = {
@@ -65,14 +67,15 @@ def school_entry(school: dict[str, str], divisions: dict[str, str]) -> dict[str,
 
 
 def premises_entries(folder: Path) -> Iterator[dict[str, object]]:
-    """Food premises with a number, street and postcode, as entries with made-up UPRNs: what schools must not be mistaken for."""
+    """Food premises with a number, street and postcode, as entries with made-up UPRNs."""
     path = folder / "fhrs_scotland_2020" / "2020-08-first.parquet"
     rows = duckdb.sql(
-        f"SELECT FHRSID, BusinessName, concat_ws(', ', AddressLine1, AddressLine2, AddressLine3, AddressLine4) AS line, "
+        "SELECT FHRSID, BusinessName, concat_ws(', ', AddressLine1, AddressLine2, AddressLine3, AddressLine4) AS line, "
         f"PostCode, division FROM '{path}' ORDER BY FHRSID"
     ).fetchall()
     for key, name, line, postcode, division in rows:
         parts = [p.strip() for p in (line or "").split(",") if p.strip()]
+        parts = [p for i, p in enumerate(parts) if not i or name_key(p) not in vocabulary().counties]
         match = NUMBERED.fullmatch(parts[0]) if parts else None
         if match is None or not postcode:
             continue
