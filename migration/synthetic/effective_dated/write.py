@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from migration.synthetic.columns import Column, Table, times
+from migration.synthetic.dirt import QUARANTINED, UNKNOWN_STATUS
 from migration.synthetic.draws import Ints
 from migration.synthetic.effective_dated.shape import KINDS, NEW_TABLES
 from migration.synthetic.estate import DivisionRecords
@@ -84,6 +85,12 @@ def _make_report_versions(family: Family, records: DivisionRecords, reports: Tab
         table.columns["REVIEW_ON"][i] = table.columns["XFER_TO"][i] = None
     keys = table.keys(np.nonzero(is_last)[0])
     truth.relabel("CRIME_REPORT", {k: ("CRIME_REC", n) for k, n in zip(reports.keys(), keys, strict=True)})
+    unknown = [
+        f"{k}#STATUS"
+        for k, i in zip(keys, np.nonzero(is_last)[0], strict=True)
+        if table.columns["STATUS"][i] == UNKNOWN_STATUS
+    ]
+    truth.add_dirt(records.division, "unknown_status", "CRIME_REC", unknown, "crime_status_history", QUARANTINED)
     return table
 
 

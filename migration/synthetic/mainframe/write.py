@@ -79,7 +79,7 @@ def _plant_faults(records: DivisionRecords, segments: dict[str, Segment], truth:
     at = pick_some(draws, "unknown crime code", crimes.key, OTHER_RATE, sound[crimes.report])
     for i in at.tolist():
         segments["CI"].columns["CI-CODE"][i] = UNKNOWN_CODE
-    keys = [f"{records.crime_no[crimes.report[i]]}|{crimes.seq[i]}" for i in at.tolist()]
+    keys = [f"{records.crime_no[crimes.report[i]]}|{crimes.seq[i]:02d}" for i in at.tolist()]
     truth.add_dirt(division, "unknown_crime_code", "CI", keys, "crime", QUARANTINED)
     involved = records.involved
     twice = pick_some(draws, "segment twice", involved.key, COPY_RATE, sound[involved.report])

@@ -124,7 +124,7 @@ def read_mainframe(family: str, folder: Path, division: str) -> Keys:
         if segment != "CR":
             at, width, usage = layout[segment][f"{segment}-SEQ"]
             part = body[at : at + width]
-            sequence = int.from_bytes(part, "big") if usage == "COMP" else int(part.decode("cp037"))
+            sequence = str(int.from_bytes(part, "big")) if usage == "COMP" else part.decode("cp037")
             key = f"{number}|{sequence}"
         found[segment, key] += 1
     return found
