@@ -1,0 +1,96 @@
+"""Each stage is killed half-way and run again: the same hashes, and nothing half-written in between."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+import yaml
+from conftest import make_settings
+from journey import build_inputs, content_hashes, run_to_gate, start
+
+from migration.layers import MANIFEST
+from migration.load.engine import open_engine
+from migration.mapping.load import load_pack
+from migration.records import RunContext, Stage
+from migration.runner import run_stage
+from migration.settings import Settings
+
+HERE = Path(__file__).parent
+PLAN = yaml.safe_load((HERE / "faults.yml").read_text())
+
+
+@dataclass(frozen=True)
+class Wounded:
+    """A run that was never interrupted, and one that will be at every stage."""
+
+    whole: RunContext
+    wounded: RunContext
+    engine: sa.Engine
+    database_url: str
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory, create_national_database: Callable[[], str]) -> Iterator[Wounded]:
+    url = create_national_database()
+    settings = make_settings(tmp_path_factory.mktemp("faults"), database_url=url)
+    build_inputs(settings, [load_pack(settings, PLAN["division"]).family])
+    whole = start(settings, PLAN["division"], "20260101T000000Z")
+    run_to_gate(whole)
+    engine = open_engine(settings)
+    yield Wounded(whole, start(settings, PLAN["division"], "20260102T000000Z"), engine, url)
+    engine.dispose()
+
+
+def kill_in(runs: Wounded, fault: dict[str, object]) -> int:
+    settings: Settings = runs.wounded.settings
+    environment = {
+        **os.environ,
+        "MIGRATION_HOME": str(settings.home),
+        "MIGRATION_DATABASE_URL": runs.database_url,
+        "MIGRATION_MAPPINGS": str(settings.mappings),
+        "MIGRATION_EXPECTATIONS": str(settings.expectations),
+    }
+    words = [str(fault["target"]), str(fault["nth"]), runs.wounded.division, runs.wounded.run_id, str(fault["stage"])]
+    done = subprocess.run([sys.executable, str(HERE / "crash.py"), *words], env=environment, capture_output=True)
+    return done.returncode
+
+
+def half_written(context: RunContext) -> list[str]:
+    """Layers without a manifest: none may ever be seen."""
+    return [p.name for p in context.folder.iterdir() if p.is_dir() and p.name[0] != "." and not (p / MANIFEST).exists()]
+
+
+def verdicts(engine: sa.Engine, context: RunContext, table: str, columns: str) -> list[tuple[object, ...]]:
+    query = sa.text(f"SELECT {columns} FROM control.{table} WHERE run_id = :run ORDER BY 1")
+    with engine.connect() as connection:
+        return [tuple(row) for row in connection.execute(query, {"run": context.run_id})]
+
+
+@pytest.mark.parametrize("fault", PLAN["faults"], ids=lambda f: f"{f['stage']} at {f['target'].split(':')[1]}")
+def test_stage_when_killed_and_run_again_gives_the_same(runs, fault):
+    assert kill_in(runs, fault) == -signal.SIGKILL
+    assert half_written(runs.wounded) == []
+    run_stage(runs.wounded, Stage(fault["stage"]))
+    left = [p.name for p in runs.wounded.folder.iterdir() if p.name.endswith(".writing")]
+    assert left == []
+    after = content_hashes(runs.wounded)
+    whole = content_hashes(runs.whole)
+    assert {name: whole[name] for name in after} == after
+
+
+def test_run_when_every_stage_was_killed_once_ends_with_the_same_evidence(runs):
+    assert content_hashes(runs.wounded) == content_hashes(runs.whole)
+    for table, columns in (
+        ("dq_result", "rule_id, status, failing_rows, tested_rows"),
+        ("gate", "criterion_id, verdict"),
+        ("disposition", "source_system || source_table || entity || source_key, outcome, target_id"),
+    ):
+        whole = verdicts(runs.engine, runs.whole, table, columns)
+        assert whole
+        assert verdicts(runs.engine, runs.wounded, table, columns) == whole, table
