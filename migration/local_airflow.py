@@ -101,16 +101,17 @@ def free_port() -> int:
 def prepared(airflow: LocalAirflow) -> Iterator[dict[str, str]]:
     """The environment of a local Airflow whose database runs, is at its version and holds the packs' pools.
 
-    The database server is stopped at the end.
+    The database server is stopped at the end, unless it ran before: another local Airflow of this home uses it.
 
     Raises:
         ConfigError: a pack has problems.
         SourceError: the database or Airflow's own set-up failed.
     """
-    from migration.load.embedded import start_server, stop_server
+    from migration.load.embedded import find_server, start_server, stop_server
     from migration.pools import list_pools
 
     airflow.log("set-up").parent.mkdir(parents=True, exist_ok=True)
+    is_shared = find_server(airflow.home) is not None
     server = start_server(airflow.home)
     try:
         _ensure_database(server.url)
@@ -125,7 +126,8 @@ def prepared(airflow: LocalAirflow) -> Iterator[dict[str, str]]:
             stamp.write_text(wanted, encoding="utf-8")
         yield variables
     finally:
-        stop_server(airflow.home)
+        if not is_shared:
+            stop_server(airflow.home)
 
 
 def _ensure_database(server_url: str) -> None:
