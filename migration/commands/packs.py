@@ -15,6 +15,8 @@ def register(app: typer.Typer) -> None:
     group.command("effective")(effective)
     group.command("diff")(diff)
     group.command("explain")(explain)
+    group.command("scaffold")(scaffold)
+    group.command("preview")(preview)
     app.add_typer(group, name="packs")
 
 
@@ -77,3 +79,52 @@ def explain(
             console.print(f"  overrides  {origin}", highlight=False)
         console.print("  " + ", ".join(f"{k}: {v}" for k, v in item.policies.items()), highlight=False)
         console.print(item.sql, soft_wrap=True, highlight=False, markup=False)
+
+
+def scaffold(
+    source: Annotated[str, typer.Option(help="SQLAlchemy URL, or folder of delimited files.")],
+    division: Annotated[str, typer.Option(help="Division letter.")],
+    family: Annotated[str, typer.Option(help="Name of the new family; draft_<division> where left out.")] = "",
+) -> None:
+    """Draft a pack for a system nobody has mapped yet, from the system itself and from every earlier pack."""
+    from migration.mapping.scaffold import scaffold_pack
+
+    result = scaffold_pack(get_settings(), source, division.upper(), family)
+    console = Console()
+    table = Table()
+    for heading in ("table", "column", "proposed", "confidence", "why"):
+        table.add_column(heading, overflow="fold")
+    for item in sorted(result.proposals, key=lambda p: (p.table, -p.confidence)):
+        if item.target:
+            shown = f"[bold]{item.target}[/]" if item.is_confident else item.target
+            table.add_row(item.table, item.column, shown, f"{item.confidence:.2f}", item.why)
+    console.print(table)
+    console.print(f"Tables understood: {result.tables_understood} of {result.tables}.")
+    console.print(f"Fields of the entities found that have a mapping: [bold]{result.coverage:.0%}[/].")
+    for folder in result.folders:
+        console.print(f"Written: {folder}", soft_wrap=True, highlight=False)
+    console.print(f"Next: migrate check {result.division}")
+
+
+def preview(
+    division: Annotated[str, typer.Argument(help="Division letter.")],
+    run_id: Annotated[str, typer.Option(help="Run to compare with; the division's latest where left out.")] = "",
+) -> None:
+    """Show what the packs as they are now would change in a run: rows, fields and dispositions. Changes nothing."""
+    from migration.mapping.compare import compare_mapping
+    from migration.runs import read_run
+
+    change = compare_mapping(read_run(get_settings(), division.upper(), run_id or None))
+    console = Console()
+    console.print(f"Pack {change.version_before[:12]} in the run, {change.version_after[:12]} now.")
+    if change.is_empty:
+        console.print("Nothing would change.")
+        return
+    rows = Table("entity", "added", "removed", "changed", "fields", title="Rows")
+    for entity in change.entities:
+        fields = ", ".join(f"{f} {n:,}" for f, n in entity.fields.items())
+        rows.add_row(entity.entity, f"{entity.added:,}", f"{entity.removed:,}", f"{entity.changed:,}", fields)
+    fates = Table("entity", "before", "after", "records", "for instance", title="Dispositions")
+    for item in change.dispositions:
+        fates.add_row(item.entity, item.before, item.after, f"{item.records:,}", item.example_key)
+    console.print(rows, fates)

@@ -130,7 +130,9 @@ class RecordSql:
             return [Made(field, "_id", None, None)]
         item = self.maps.get(field.name)
         if item is None:
-            return [Made(field, self._raw_text(field) or f"NULL::{duckdb_type(field)}", None, None)]
+            undecided = field.is_required and field.filled_by is None and self.pack.is_draft
+            problem = (f"'Q|{field.name}|UNDECIDED'", "'UNDECIDED'") if undecided else (None, None)
+            return [Made(field, self._raw_text(field) or f"NULL::{duckdb_type(field)}", *problem)]
         return [self._judge(field, item, self.compiler.field_value(field.name))]
 
     def _raw_text(self, field: Field) -> str | None:

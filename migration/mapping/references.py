@@ -55,7 +55,8 @@ def check_record(pack: Pack, record: Record, tables: Tables, schema: NationalSch
     entity = schema.entity(record.entity)
     made = {f.name for f in record.fields} | own_fields(entity)
     for field in entity.business_fields:
-        if field.is_required and field.filled_by is None and field.name not in made:
+        is_needed = field.is_required and field.filled_by is None and not pack.is_draft
+        if is_needed and field.name not in made:
             problems.add(record.origin, f"record {record.name} without {entity.name}.{field.name}", "a required field")
     for item in record.fields:
         _check_field(pack, record, item, entity.field(item.name), problems)

@@ -1,0 +1,293 @@
+"""A first draft of a pack for a system nobody has mapped: the cold start.
+
+Enters: a source and a division letter. Leaves: a family and a division folder with `draft: true`, whose pack passes the
+check and runs: confident proposals as mappings, everything else `undecided` with the guess beside it, codes with
+suggestions from what other divisions agreed. Refuses: a division that has a pack already. Writes no value of the source
+but the distinct codes of coded columns.
+"""
+
+import csv
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+from rapidfuzz import fuzz, process, utils
+
+from migration.errors import ConfigError
+from migration.mapping.codes import CODE_COLUMNS
+from migration.mapping.load import list_divisions, load_pack
+from migration.mapping.model import TableRole
+from migration.mapping.scaffold_match import Proposal, TableGuess, guess_tables, propose, remember
+from migration.mapping.scaffold_profile import ColumnProfile, TableProfile, profile_source
+from migration.schema.model import Field, FieldType, NationalSchema, load_schema
+from migration.settings import Settings
+
+TRIED_FORMATS = ("%d/%m/%Y %H:%M", "%d/%m/%Y", "%d/%m/%y %H:%M", "%d/%m/%y", "%d-%b-%Y %H:%M", "%d-%b-%Y", "%Y%m%d")
+PARSERS = {
+    FieldType.DATE: "date",
+    FieldType.TIMESTAMP: "timestamp",
+    FieldType.INTEGER: "integer",
+    FieldType.DECIMAL: "decimal",
+    FieldType.DOUBLE: "double",
+}
+MOST_CODES = 200
+SUGGESTED = 75.0
+COMPANION = "crime_nominal"
+UNDECIDED = "undecided"
+ROLES = {
+    "victim": "VICTIM",
+    "complain": "COMPLAINER",
+    "offender": "SUSPECT",
+    "suspect": "SUSPECT",
+    "arrest": "ACCUSED",
+    "accused": "ACCUSED",
+    "defendant": "ACCUSED",
+    "witness": "WITNESS",
+}
+"""Words in a table's name that say which part its people play."""
+
+
+@dataclass(frozen=True)
+class Scaffold:
+    """What a cold start wrote. `coverage`: share of the fields of the entities found that have a mapping, 0 to 1."""
+
+    division: str
+    folders: tuple[Path, ...]
+    proposals: tuple[Proposal, ...]
+    tables: int
+    tables_understood: int
+    coverage: float
+
+
+def scaffold_pack(settings: Settings, source: str, division: str, family: str = "") -> Scaffold:
+    """Profile a system, write a draft pack of it, and check that it loads.
+
+    Args:
+        source: SQLAlchemy URL, or folder of delimited files.
+        family: name of the family's folder; `draft_<division>` where empty.
+
+    Raises:
+        ConfigError: the division or family has a pack already.
+        SourceError: there is nothing at `source`.
+    """
+    family = family or f"draft_{division.lower()}"
+    folders = (settings.mappings / "families" / family, settings.mappings / "divisions" / division)
+    for folder in folders:
+        if folder.exists():
+            raise ConfigError(f"scaffold, {folder.name}", "a pack", "a letter and family without one", "Choose others.")
+    schema = load_schema()
+    packs = tuple(load_pack(settings, d) for d in list_divisions(settings))
+    guesses = guess_tables(profile_source(source))
+    proposals = propose(guesses, schema, remember(packs, schema))
+    draft = _Draft(schema, guesses, proposals, _agreed_codes(settings, schema))
+    draft.write(source, division, family, folders)
+    load_pack(settings, division)
+    understood = [g for g in guesses if g.entity]
+    return Scaffold(division, folders, proposals, len(guesses), len(understood), draft.coverage())
+
+
+def _agreed_codes(settings: Settings, schema: NationalSchema) -> dict[str, dict[str, tuple[str, str]]]:
+    """Legacy value (upper case) → national code and division, by national list."""
+    agreed: dict[str, dict[str, tuple[str, str]]] = defaultdict(dict)
+    for division in list_divisions(settings):
+        for crosswalk in load_pack(settings, division).crosswalks.values():
+            for decision in crosswalk.decisions.values():
+                if crosswalk.name in schema.codes and decision.status == "AGREED":
+                    agreed[crosswalk.name][decision.legacy_value.upper()] = (decision.national_code, division)
+    return agreed
+
+
+class _Draft:
+    """The files of one draft, in the making."""
+
+    def __init__(
+        self,
+        schema: NationalSchema,
+        guesses: tuple[TableGuess, ...],
+        proposals: tuple[Proposal, ...],
+        agreed: dict[str, dict[str, tuple[str, str]]],
+    ) -> None:
+        self.schema, self.agreed = schema, agreed
+        self.guesses = {g.table.name: g for g in guesses}
+        self.proposals = {(p.table, p.column): p for p in proposals}
+        self.mapped: dict[tuple[str, str], dict[str, tuple[str, Proposal]]] = defaultdict(dict)
+        self.codes: dict[str, list[list[str]]] = {}
+        for guess in guesses:
+            if guess.entity and guess.role is TableRole.RECORD:
+                self._map_table(guess)
+
+    def _map_table(self, guess: TableGuess) -> None:
+        for column in guess.table.columns:
+            proposal = self.proposals[guess.table.name, column.name]
+            entity, _, field_name = proposal.target.partition(".")
+            if not proposal.is_confident or entity not in (guess.entity, COMPANION):
+                continue
+            field = self.schema.entity(entity).field(field_name)
+            text = self._expression(guess.table, column, field)
+            if text and field.name != self.schema.entity(entity).key[-1]:
+                self.mapped[guess.table.name, entity][field.name] = (text, proposal)
+        if (guess.table.name, COMPANION) in self.mapped and guess.entity == "nominal":
+            own = f"{{record_id: {{table: {_q(guess.table.name)}, key: {_list(guess.table.key)}}}}}"
+            why = Proposal(
+                guess.table.name, ",".join(guess.table.key), f"{COMPANION}.nominal_id", 0.95, "the row itself"
+            )
+            self.mapped[guess.table.name, COMPANION]["nominal_id"] = (own, why)
+            role = next((r for word, r in ROLES.items() if word in guess.table.name.lower()), "")
+            if role:
+                why = Proposal(guess.table.name, "", f"{COMPANION}.role_code", 0.8, "the table's name")
+                self.mapped[guess.table.name, COMPANION].setdefault("role_code", (f"{{constant: {role}}}", why))
+
+    def _expression(self, table: TableProfile, column: ColumnProfile, field: Field) -> str:
+        name = _q(column.name)
+        if field.references is not None:
+            return self._reference(name, column.name, field.references[0])
+        if field.codes is not None:
+            return self._lookup(table, column, field)
+        if field.type is FieldType.BOOLEAN:
+            known = {"Y", "N", "YES", "NO", "TRUE", "FALSE", "0", "1", "T", "F"}
+            return f"{{from: {name}, parse: boolean}}" if {v.upper() for v in column.values} <= known else ""
+        if field.type in (FieldType.DATE, FieldType.TIMESTAMP):
+            return f"{{from: {name}, parse: {PARSERS[field.type]}{_formats(column)}}}"
+        parser = PARSERS.get(field.type)
+        return f"{{from: {name}, parse: {parser}}}" if parser else f"{{from: {name}}}"
+
+    def _reference(self, name: str, column: str, target: str) -> str:
+        for guess in self.guesses.values():
+            if guess.entity == target and guess.table.key == (column,):
+                return f"{{record_id: {{table: {_q(guess.table.name)}, key: {name}}}}}"
+        return ""
+
+    def _lookup(self, table: TableProfile, column: ColumnProfile, field: Field) -> str:
+        if len(column.values) > MOST_CODES or field.codes is None:
+            return ""
+        crosswalk = re.sub(r"[^a-z0-9]+", "_", f"{table.name}_{column.name}".lower())
+        labels = self._labels(column.name)
+        self.codes[crosswalk] = [self._suggest(field.codes, v, labels.get(v, "")) for v in sorted(column.values)]
+        return f"{{from: {_q(column.name)}, lookup: {crosswalk}}}"
+
+    def _labels(self, column: str) -> dict[str, str]:
+        """What a code table says of each of its keys, where the column is the key of one."""
+        for guess in self.guesses.values():
+            if guess.role is TableRole.LOOKUP and guess.table.key == (column,):
+                return dict(guess.table.labels)
+        return {}
+
+    def _suggest(self, codes: str, value: str, label: str) -> list[str]:
+        known = self.agreed.get(codes, {}).get(value.upper())
+        if known is not None:
+            return [value, known[0], f"Agreed for division {known[1]}", "PROPOSED", "", ""]
+        named = {f"{c.code} {c.label}": c.code for c in self.schema.codes[codes]}
+        best = process.extractOne(
+            label or value, list(named), scorer=fuzz.token_set_ratio, processor=utils.default_process
+        )
+        if best is not None and best[1] >= SUGGESTED and len(label or value) > 2:
+            return [value, named[best[0]], f"Resembles {named[best[0]]} ({best[1]:.0f} %)", "PROPOSED", "", ""]
+        return [value, "", "Unresolved", "PROPOSED", "", ""]
+
+    def coverage(self) -> float:
+        """Share of the business fields of the entities found that have a mapping."""
+        entities = {entity for _, entity in self.mapped}
+        wanted = {
+            (e, f.name)
+            for e in entities
+            for f in self.schema.entity(e).business_fields
+            if not f.name.endswith("_raw") and f.filled_by is None and f.name != self.schema.entity(e).key[-1]
+        }
+        covered = {(entity, field) for (_, entity), fields in self.mapped.items() for field in fields}
+        return len(covered & wanted) / max(len(wanted), 1)
+
+    def write(self, source: str, division: str, family: str, folders: tuple[Path, ...]) -> None:
+        """Write every file of the draft."""
+        for folder in (folders[0] / "entities", folders[0] / "codes", folders[1]):
+            folder.mkdir(parents=True, exist_ok=True)
+        today = date.today().isoformat()
+        (folders[1] / "division.yml").write_text(
+            f'division: {division}\nfamily: {family}\ntitle: Draft\nas_at: "{today}"\ndraft: true\n', encoding="utf-8"
+        )
+        (folders[0] / "family.yml").write_text(f"# Draft of a cold start.\nfamily: {family}\n", encoding="utf-8")
+        (folders[0] / "sources.yml").write_text(self._sources(source, family), encoding="utf-8")
+        by_entity: dict[str, list[str]] = defaultdict(list)
+        for (table, entity), fields in self.mapped.items():
+            by_entity[entity] += self._record(table, fields)
+            if entity == COMPANION and "role_code" not in fields:
+                by_entity[entity].append("      dpa_category_code: null  # undecided: follows from the role")
+        for guess in self._kept():
+            if (guess.table.name, guess.entity) not in self.mapped:
+                by_entity[guess.entity] += self._record(guess.table.name, {})
+        for entity, lines in sorted(by_entity.items()):
+            text = "\n".join([f"entity: {entity}", "records:", *lines]) + "\n"
+            (folders[0] / "entities" / f"{entity}.yml").write_text(text, encoding="utf-8")
+        for crosswalk, rows in sorted(self.codes.items()):
+            with (folders[0] / "codes" / f"{crosswalk}.csv").open("w", encoding="utf-8", newline="") as file:
+                csv.writer(file, lineterminator="\n").writerows([CODE_COLUMNS, *rows])
+
+    def _kept(self) -> list[TableGuess]:
+        return [g for g in self.guesses.values() if g.entity and g.role is TableRole.RECORD]
+
+    def _record(self, table: str, fields: dict[str, tuple[str, Proposal]]) -> list[str]:
+        lines = [f"  {_slug(table)}:", f"    from: {_q(table)}", "    fields:" if fields else "    fields: {}"]
+        for field, (text, proposal) in fields.items():
+            lines.append(f"      {field}: {text}  # {proposal.confidence:.2f}: {proposal.why}")
+        return lines
+
+    def _sources(self, source: str, family: str) -> str:
+        is_database = "://" in source
+        safe = re.sub(r"//[^@/]*@", "//", source)
+        lines = ["systems:", f"  {family}:", f"    kind: {'database' if is_database else 'delimited'}"]
+        lines += ["    location:", f"      default: {_q(safe)}", "    tables:"]
+        for guess in self._kept():
+            lines += self._table(guess, is_database=is_database)
+        lines.append("    ignore_tables:")
+        for guess in self.guesses.values():
+            if guess not in self._kept():
+                lines.append(f"      {_q(guess.table.name)}: {_q(f'{UNDECIDED}: {guess.why}')}")
+        return "\n".join(lines) + "\n"
+
+    def _table(self, guess: TableGuess, *, is_database: bool) -> list[str]:
+        table = guess.table
+        lines = [f"      {_q(table.name)}:  # {guess.why}", f"        key: {_list(table.key)}"]
+        lines += [f"        primary: {guess.entity}", f"        columns: {_list(tuple(c.name for c in table.columns))}"]
+        if not is_database:
+            lines += [f"        files: {_q(table.file)}", f"        options: {{separator: {_q(table.separator)}}}"]
+        used = {p.column for fields in self._fields_of(table.name) for _, p in fields.values()}
+        left = [c.name for c in table.columns if c.name not in used and c.name not in table.key]
+        if left:
+            lines.append("        ignore:")
+        for column in left:
+            guessed = self.proposals[table.name, column]
+            near = f"  # near {guessed.target} {guessed.confidence:.2f}: {guessed.why}" if guessed.target else ""
+            lines.append(f"          {_q(column)}: {UNDECIDED}{near}")
+        return lines
+
+    def _fields_of(self, table: str) -> list[dict[str, tuple[str, Proposal]]]:
+        return [fields for (name, _), fields in self.mapped.items() if name == table]
+
+
+def _formats(column: ColumnProfile) -> str:
+    """The formats that read a column's values, as YAML; empty where ISO does."""
+    if all(re.fullmatch(r"\d{4}-\d{2}-\d{2}.*", v) for v in column.values):
+        return ""
+    found = [f for f in TRIED_FORMATS if any(_reads(f, v) for v in column.values)]
+    return f", formats: [{', '.join(_q(f) for f in found)}]" if found else ""
+
+
+def _reads(pattern: str, text: str) -> bool:
+    try:
+        datetime.strptime(text, pattern)
+    except ValueError:
+        return False
+    return True
+
+
+def _q(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _list(names: tuple[str, ...]) -> str:
+    return f"[{', '.join(_q(n) for n in names)}]"
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_") or "record"

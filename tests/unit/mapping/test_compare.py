@@ -1,0 +1,52 @@
+"""The preview of a pack edit says which rows, fields and dispositions it would change, and changes nothing."""
+
+from collections.abc import Callable
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from migration.layers import layer_folder, read_manifest, write_layer
+from migration.mapping.compare import DispositionChange, compare_mapping
+from migration.mapping.stage import map_division
+from migration.records import Layer, RunContext
+from migration.settings import Settings
+
+Packs = Callable[..., Settings]
+ROWS = {"CASE_NO": ["1", "2", "3"], "WHEN_RECORDED": ["2019-06-01"] * 3, "STATE": ["O", "O", "F"]}
+HEADER = "legacy_value,national_code,rationale,status,agreed_by,agreed_on\n"
+
+
+def mapped_run(settings: Settings) -> RunContext:
+    context = RunContext(settings, "Z", "20260101T000000Z")
+    with write_layer(context, Layer.RAW, "raw") as writer:
+        columns = {c: pa.array(v, pa.string()) for c, v in ROWS.items()}
+        pq.write_table(pa.table({"_source_row": pa.array([1, 2, 3]), **columns}), writer.path("legacy/CASES"))
+    map_division(context)
+    return context
+
+
+def test_a_code_that_is_settled_shows_as_rows_added_and_records_that_end_otherwise(packs: Packs) -> None:
+    context = mapped_run(packs())
+    packs(**{"divisions/Z/codes/state.csv": HEADER + "F,FILED,Settled,AGREED,crime_registrar,2026-09-02\n"})
+    change = compare_mapping(context)
+    (entity,) = change.entities
+    assert (entity.entity, entity.added, entity.removed, entity.changed) == ("crime_report", 1, 0, 0)
+    quarantined = "QUARANTINED UNMAPPED_CODE crime_report.status_code"
+    assert change.dispositions == (DispositionChange("crime_report", quarantined, "LOADED", 1, "3"),)
+    assert change.version_before != change.version_after
+
+
+def test_another_meaning_of_a_code_shows_as_changed_values_of_its_field(packs: Packs) -> None:
+    context = mapped_run(packs())
+    packs(**{"divisions/Z/codes/state.csv": HEADER + "O,UNDER_ENQUIRY,Own,AGREED,crime_registrar,2026-09-02\n"})
+    (entity,) = compare_mapping(context).entities
+    assert (entity.added, entity.removed, entity.changed, entity.fields) == (0, 0, 2, {"status_code": 2})
+
+
+def test_a_preview_leaves_the_run_as_it_was_and_no_trace(packs: Packs) -> None:
+    context = mapped_run(packs())
+    before = read_manifest(context, Layer.MAPPED)
+    assert compare_mapping(context).is_empty
+    assert read_manifest(context, Layer.MAPPED) == before
+    assert [p.name for p in context.folder.parent.iterdir()] == [context.run_id]
+    assert (layer_folder(context, Layer.RAW) / "legacy" / "CASES.parquet").exists()
