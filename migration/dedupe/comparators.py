@@ -188,20 +188,3 @@ def day_and_month_swapped(left: int, right: int) -> bool:
         and (left // 100) % 100 == right % 100
         and left != right
     )
-
-
-@compiled
-def day_number(packed: int) -> int:
-    """Days since a fixed day of a packed date in the proleptic Gregorian calendar; unknown parts count as 1."""
-    year, month, day = packed // 10000, max((packed // 100) % 100, 1), max(packed % 100, 1)
-    shifted_year = year - (1 if month <= 2 else 0)
-    month_from_march = (month + 9) % 12
-    return (
-        365 * shifted_year
-        + shifted_year // 4
-        - shifted_year // 100
-        + shifted_year // 400
-        + (month_from_march * 306 + 5) // 10
-        + day
-        - 1
-    )

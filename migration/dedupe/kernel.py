@@ -17,7 +17,6 @@ from migration.dedupe.comparators import (
     damerau_distance,
     date_digits_differ_once,
     day_and_month_swapped,
-    day_number,
     edit_distance,
     jaro,
     jaro_winkler,
@@ -47,7 +46,6 @@ DATE_SWAPPED = OPERATION_NUMBERS[Operation.DATE_SWAPPED]
 DATE_MONTH = OPERATION_NUMBERS[Operation.DATE_MONTH]
 DATE_DAY = OPERATION_NUMBERS[Operation.DATE_DAY]
 DATE_YEARS = OPERATION_NUMBERS[Operation.DATE_YEARS]
-DATE_DAYS = OPERATION_NUMBERS[Operation.DATE_DAYS]
 DATE_NEW_YEAR = OPERATION_NUMBERS[Operation.DATE_NEW_YEAR]
 OPEN = -1
 BOUND_SLACK = 1e-6
@@ -112,8 +110,6 @@ def _date_test(operation: int, left: int, right: int, limit: float) -> bool:  # 
         return left % 10000 == right % 10000 and left % 100 != 0
     if operation == DATE_YEARS:
         return abs(left // 10000 - right // 10000) <= limit
-    if operation == DATE_DAYS:
-        return abs(day_number(left) - day_number(right)) <= limit
     return left == right and left % 10000 == 101
 
 

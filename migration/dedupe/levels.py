@@ -40,6 +40,7 @@ LINKAGE_COLUMNS = (
 )
 """Columns of a matrix, in order: neighbours are compared together (`ANY_EQUAL` reads a run of them)."""
 
+IDENTIFIER = "id_"
 ELSE = ((Condition(Operation.ALWAYS),),)
 
 
@@ -210,14 +211,25 @@ def people_comparisons(columns: Iterable[str]) -> tuple[Comparison, ...]:
 
 def untrained_model(columns: Iterable[str], prior: float = 1e-6) -> Model:
     """A model with the starting weights, for a table with these linkage columns."""
+    comparisons = people_comparisons(columns)
     return Model(
         "untrained",
         prior_weight(prior),
-        people_comparisons(columns),
+        comparisons,
         Thresholds(),
         vetoes=PEOPLE_VETOES,
-        cautions=PEOPLE_CAUTIONS,
+        cautions=tuple(unless_identified(c, comparisons) for c in PEOPLE_CAUTIONS),
     )
+
+
+def unless_identified(combination: LevelSet, comparisons: Iterable[Comparison]) -> LevelSet:
+    """The combination of levels, but not where an identifier is equal: that answers the caution."""
+    identifiers = {
+        c.name: tuple(level.name for level in c.levels if level.name != "same")
+        for c in comparisons
+        if c.name.startswith(IDENTIFIER)
+    }
+    return LevelSet(combination.name, {**combination.levels, **identifiers})
 
 
 PEOPLE_VETOES = (
@@ -256,8 +268,25 @@ PEOPLE_RULES = (
 )
 
 
-def people_rules(columns: Iterable[str]) -> tuple[Rule, ...]:
+LOOSE_RULES = (
+    ("surname", ("surname",)),
+    ("postcode", ("postcode",)),
+    ("place_and_birth_year", ("place_of_birth", "birth_year")),
+    ("forename_and_place_of_birth", ("forename", "place_of_birth")),
+    ("birth", ("dob",)),
+    ("sound_and_place_of_birth", ("surname_sound", "place_of_birth")),
+    ("sound_and_forename", ("surname_sound", "forename_family_1")),
+    ("sound", ("surname_sound",)),
+    ("place_of_birth_and_occupation", ("place_of_birth", "occupation")),
+    ("sector_and_birth_year", ("postcode_sector", "birth_year")),
+    ("place_of_birth_and_initial", ("place_of_birth", "forename_initial")),
+)
+"""Rules that reach pairs with little in common, at many pairs a record: for tables small enough to afford them."""
+
+
+def people_rules(columns: Iterable[str], *, loose: bool = False) -> tuple[Rule, ...]:
     """The blocking rules that a table with these linkage columns can use, at most 31."""
     present = frozenset(columns)
-    rules = [Rule(name, needed) for name, needed in PEOPLE_RULES if present.issuperset(needed)]
+    named = (*PEOPLE_RULES, *LOOSE_RULES) if loose else PEOPLE_RULES
+    rules = [Rule(name, needed) for name, needed in named if present.issuperset(needed)]
     return (*(Rule(c, (c,)) for c in sorted(present) if c.startswith("id_")), *rules)[:31]

@@ -46,7 +46,6 @@ class Operation(StrEnum):
     DATE_MONTH = "date_month"
     DATE_DAY = "date_day_and_month"
     DATE_YEARS = "date_years"
-    DATE_DAYS = "date_days"
     DATE_NEW_YEAR = "date_first_of_january"
 
 
@@ -88,6 +87,12 @@ class Level:
     tf: str = ""
     tf_weight: float = 1.0
     tf_floor: float = 0.0
+    tf_u: float | None = None
+
+    @property
+    def usual_frequency(self) -> float:
+        """What a value's frequency is held against: `tf_u` (u of the exact level, in Splink's fuzzy levels) or u."""
+        return self.tf_u or self.u or 1.0
 
     @property
     def weight(self) -> float:
@@ -115,6 +120,12 @@ class Comparison:
         return frozenset(c for level in self.levels for tests in level.when for t in tests for c in t.columns)
 
     @property
+    def own_columns(self) -> frozenset[str]:
+        """The columns it compares with themselves: not those a swapped name is looked for in."""
+        tests = (t for level in self.levels for group in level.when for t in group)
+        return frozenset(t.left for t in tests if t.left and t.left == t.right)
+
+    @property
     def rest(self) -> Level:
         """The last level: nothing agrees."""
         return self.levels[-1]
@@ -139,11 +150,11 @@ class Thresholds:
 
     floor: float = -4.0
     review: float = 0.0
-    cohesion: float = 2.0
-    support: float = -12.0
+    cohesion: float = 0.0
+    support: float = -20.0
     lowest: float = -6.0
     highest: float = 10.0
-    caution: float = -1.0
+    caution: float = -3.0
     margin: float = 0.5
     largest_component: int = 250
     largest_cluster: int = 100
@@ -284,20 +295,23 @@ def _level_from_json(raw: Mapping[str, Any]) -> Level:
         tf=raw.get("tf", ""),
         tf_weight=float(raw.get("tf_weight", 1.0)),
         tf_floor=float(raw.get("tf_floor", 0.0)),
+        tf_u=raw.get("tf_u"),
     )
 
 
+def _condition_to_json(test: Condition) -> dict[str, Any]:
+    raw = {"operation": test.operation.value, "left": test.left, "right": test.right, "at": float(test.at)}
+    return {k: v for k, v in raw.items() if v}
+
+
 def _level_to_json(level: Level) -> dict[str, Any]:
-    groups = []
-    for tests in level.when:
-        groups.append(
-            [{k: (v.value if isinstance(v, Operation) else v) for k, v in asdict(t).items() if v} for t in tests]
-        )
+    groups = [[_condition_to_json(t) for t in tests] for tests in level.when]
     raw: dict[str, Any] = {"name": level.name, "when": groups}
     if level.m is not None:
         raw |= {"m": level.m, "u": level.u}
     if level.tf:
         raw |= {"tf": level.tf, "tf_weight": level.tf_weight, "tf_floor": level.tf_floor}
+        raw |= {"tf_u": level.tf_u} if level.tf_u else {}
     return raw
 
 

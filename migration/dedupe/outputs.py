@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from migration.dedupe.candidates import Pairs
+from migration.dedupe.clustering import Clusters
 from migration.dedupe.compiled import FloatArray, LongArray
 from migration.dedupe.golden import redirect_ids
 from migration.dedupe.kernel import LEVEL_BITS
@@ -78,17 +79,17 @@ def write_links(context: RunContext, writer: LayerWriter, linked: Linked, model:
     _write(context, writer, "nominal_link", own.select(schema.names).cast(schema))
 
 
-def bands(linked: Linked, pairs: Pairs, model: Model) -> pa.Array:
+def bands(clusters: Clusters, kept: LongArray, pairs: Pairs, model: Model) -> pa.Array:
     """Band of every pair.
 
     AUTO where one golden nominal holds both, AMBIGUOUS where linking refused a tie, REVIEW where a person should look,
     REJECT otherwise and where a person has looked already (KEEP, NOT_SAME, SPLIT).
     """
-    key = pairs.left.astype(np.int64) * len(linked.matrix) + pairs.right
-    same = linked.clusters.of[pairs.left] == linked.clusters.of[pairs.right]
+    key = pairs.left.astype(np.int64) * len(clusters.of) + pairs.right
+    same = clusters.of[pairs.left] == clusters.of[pairs.right]
     number = np.where(pairs.scores >= model.thresholds.review, 1, 0)
-    number[np.isin(key, linked.clusters.ambiguous) & (number == 1)] = 2
-    number[np.isin(key, linked.kept)] = 0
+    number[np.isin(key, clusters.ambiguous) & (number == 1)] = 2
+    number[np.isin(key, kept)] = 0
     number[same] = 3
     return pa.array(BANDS[number], pa.string())
 
@@ -105,7 +106,7 @@ def write_candidates(context: RunContext, writer: LayerWriter, linked: Linked, m
         "left_division_code": linked.sources.take(left),
         "right_division_code": linked.sources.take(right),
         "score": pa.array(pairs.scores),
-        "band_code": bands(linked, pairs, model),
+        "band_code": bands(linked.clusters, linked.kept, pairs, model),
         "blocking_rules": rule_names(pairs),
         "evidence": evidence(model, pairs.levels, pairs.scores),
         "model_version": pa.array([model.version] * len(pairs), pa.string()),

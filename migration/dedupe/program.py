@@ -31,7 +31,8 @@ class Program:
     Attributes:
         lines: per alternative: level, then (operation, left column, right column, span) twice, then frequency column
             and row of `logs` (-1 without term frequency).
-        numbers: per alternative: the two thresholds, weight, term-frequency weight, log2 u, log2 of the frequency floor,
+        numbers: per alternative: the two thresholds, weight, term-frequency weight, log2 u, log2 of the frequency
+        floor,
             and the most that this line or a later one of its comparison can weigh.
         starts: first line of every comparison, and the number of lines.
         logs: log2 frequency of every pool string, one row per frequency column.
@@ -104,7 +105,7 @@ def _place(matrix: Matrix, column: str) -> int:
 
 
 def _weights(level: Level, logs: FloatArray | None) -> list[float]:
-    log_u = math.log2(level.u) if level.u else 0.0
+    log_u = math.log2(level.usual_frequency)
     floor = math.log2(level.tf_floor) if level.tf_floor > 0 else -1e9
     highest = level.weight
     if logs is not None and level.tf_weight > 0 and len(logs) > 1:

@@ -7,6 +7,7 @@ records in key order. Work is capped: at most `RANDOM_PAIRS` random pairs and `T
 nothing: a comparison that no rule can train keeps its starting weights.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -16,8 +17,9 @@ from migration.dedupe.blocking import Blocks, Rule, build_blocks, rank_records
 from migration.dedupe.candidates import RANK_COLUMNS, score_given
 from migration.dedupe.compiled import FloatArray, IntArray, LongArray
 from migration.dedupe.kernel import LEVEL_BITS
+from migration.dedupe.levels import IDENTIFIER, unless_identified
 from migration.dedupe.matrix import Matrix, count_frequencies
-from migration.dedupe.model import Comparison, Model
+from migration.dedupe.model import Comparison, LevelSet, Model
 from migration.dedupe.program import frequency_table
 
 RANDOM_PAIRS = 500_000
@@ -25,7 +27,12 @@ TRAINING_PAIRS = 100_000
 ROUNDS = 40
 SETTLED = 1e-5
 SMALLEST_M, SMALLEST_U = 1e-4, 1e-7
+PURITY_POWER = 6
+COMMON_OUTCOME = 0.02
+"""A caution that more of the true pairs would raise says more about the recording than about the people."""
 SEED = 20260921
+DERIVED_FROM = {"surname_sound": "surname", "forename_initial": "forename"}
+"""A rule on a column made from another tells nothing about that other one."""
 
 
 def train_model(matrix: Matrix, model: Model, rules: Sequence[Rule]) -> Model:
@@ -38,7 +45,22 @@ def train_model(matrix: Matrix, model: Model, rules: Sequence[Rule]) -> Model:
     with_chances = _with_levels(plain, chances, None)
     shares, prior = estimate_shares(matrix, with_chances, rules, logs)
     trained = _with_levels(with_chances, chances, shares)
-    return replace(trained, prior=prior, name="trained")
+    return replace(
+        trained, prior=prior, name="trained", vetoes=(), cautions=_telling(trained, (*model.vetoes, *model.cautions))
+    )
+
+
+def _telling(model: Model, combinations: Sequence[LevelSet]) -> tuple[LevelSet, ...]:
+    """The combinations of levels that are rare among true pairs. Learned data may be full of errors: none is a veto."""
+    shares = {c.name: {level.name: level.m or 0.0 for level in c.levels} for c in model.comparisons}
+    kept = []
+    for combination in combinations:
+        if set(combination.levels) <= set(shares):
+            outcomes = {c: levels for c, levels in combination.levels.items() if not c.startswith(IDENTIFIER)}
+            parts = [sum(shares[c][level] for level in levels) for c, levels in outcomes.items()]
+            if math.prod(parts) <= COMMON_OUTCOME:
+                kept.append(unless_identified(combination, model.comparisons))
+    return tuple(kept)
 
 
 def level_counts(model: Model, packed: LongArray, weights: FloatArray | None = None) -> list[FloatArray]:
@@ -87,14 +109,17 @@ def estimate_shares(
         if len(left) < 50:
             continue
         _, packed = score_given(matrix, model, left, right, logs)
-        free = [not (c.columns & set(rule.columns)) for c in model.comparisons]
+        fixed = set(rule.columns) | {DERIVED_FROM[c] for c in rule.columns if c in DERIVED_FROM}
+        free = [not (c.own_columns & fixed) for c in model.comparisons]
         shares, share_of_matches = expect_and_maximise(model, packed, free)
         matches = share_of_matches * blocks.pairs
         most_matches = max(most_matches, matches)
         for place, is_free in enumerate(free):
             if is_free:
-                total[place] += matches * shares[place]
-                evidence[place] += matches
+                # The purer a rule's pairs, the more it is believed: in a loose rule, relatives pass for matches.
+                belief = share_of_matches**PURITY_POWER
+                total[place] += belief * shares[place]
+                evidence[place] += belief
     pairs = len(matrix) * (len(matrix) - 1) / 2
     prior = float(np.log2(most_matches / pairs)) if pairs else model.prior
     return [t / e if e > 0 else np.zeros(0) for t, e in zip(total, evidence, strict=True)], prior

@@ -46,7 +46,7 @@ def clean_forename(text: str | None) -> str | None:
     """The first forename as letters, without title; None for a placeholder or nothing."""
     words = [w for w in split_words(text or "") if w not in titles()] or split_words(text or "")
     joined = " ".join(words)
-    if not words or joined in placeholder_words():
+    if not words or {joined, words[0]} & placeholder_words():
         return None
     return words[0]
 
@@ -62,9 +62,10 @@ def clean_surname(text: str | None) -> str | None:
     words = split_words(text or "")
     while len(words) > 1 and words[-1] in suffixes():
         words.pop()
-    if not words or " ".join(words) in placeholder_words():
+    joined = shorten_mac("".join(words))
+    if not words or {" ".join(words), "".join(words), joined} & placeholder_words():
         return None
-    return shorten_mac("".join(words))
+    return joined
 
 
 def surname_parts(text: str | None) -> tuple[str, ...]:

@@ -1,0 +1,193 @@
+"""Why two records are one person, or are not: levels, weights, the decision.
+
+Enters: a `Matrix`, a `Model`, two records, and the decision taken. Leaves: `Explanation`, as text, JSON and an SVG
+waterfall. Must hold: the score is computed here in plain Python with rapidfuzz, apart from the compiled kernel, and
+equals it. Names levels and weights only; the values compared are shown by the caller to people who may see them.
+Refuses nothing.
+"""
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+
+import pyarrow.compute as pc
+from rapidfuzz.distance import OSA, DamerauLevenshtein, Jaro, JaroWinkler, Levenshtein
+
+from migration.dedupe.matrix import Matrix
+from migration.dedupe.model import Comparison, Condition, Level, LevelSet, Model, Operation
+from migration.dedupe.program import UNSEEN_FREQUENCY
+from migration.errors import ConfigError
+
+Value = str | int | None
+SIMILARITIES: Mapping[Operation, Callable[[str, str], float]] = {
+    Operation.JARO_WINKLER: JaroWinkler.similarity,
+    Operation.JARO: Jaro.similarity,
+}
+DISTANCES: Mapping[Operation, Callable[[str, str], int]] = {
+    Operation.LEVENSHTEIN: Levenshtein.distance,
+    Operation.ALIGNMENT: OSA.distance,
+    Operation.DAMERAU: DamerauLevenshtein.distance,
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One comparison of an explanation. `weight` is the level's, `frequency` what the value's rarity adds to it."""
+
+    comparison: str
+    level: str
+    weight: float
+    frequency: float
+    is_missing: bool
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Two records compared. `vetoes` and `cautions` name the combinations of levels that hold."""
+
+    left: str
+    right: str
+    prior: float
+    steps: tuple[Step, ...]
+    score: float
+    probability: float
+    vetoes: tuple[str, ...]
+    cautions: tuple[str, ...]
+    decision: str
+    model_version: str
+
+    def to_json(self) -> str:
+        """The explanation as JSON."""
+        return json.dumps(asdict(self), indent=1, sort_keys=True)
+
+    def to_text(self) -> str:
+        """The explanation as a table, the strongest evidence first."""
+        lines = [f"{self.left} and {self.right}: {self.decision}", ""]
+        lines.append(f"  {'before any comparison':44s} {self.prior:+8.2f}")
+        for step in sorted(self.steps, key=lambda s: (-abs(s.weight + s.frequency), s.comparison)):
+            what = f"{step.comparison}: {step.level.replace('_', ' ')}"
+            rare = f"   of which rarity {step.frequency:+.2f}" if step.frequency else ""
+            lines.append(f"  {what:44s} {step.weight + step.frequency:+8.2f}{rare}")
+        lines.append(f"  {'score (bits), probability':44s} {self.score:+8.2f}   {self.probability:.4%}")
+        lines += [f"  veto: {v.replace('_', ' ')}" for v in self.vetoes]
+        lines += [f"  caution: {c.replace('_', ' ')}" for c in self.cautions]
+        return "\n".join(lines)
+
+
+def find_record(matrix: Matrix, record_id: str) -> int:
+    """Number of a record.
+
+    Raises:
+        ConfigError: no record has that id.
+    """
+    place = pc.index(matrix.record_ids, record_id).as_py()
+    if place < 0:
+        raise ConfigError("explain", "no record with that id", "the id of a linked record", "Check the id and the run.")
+    return int(place)
+
+
+def explain_pair(matrix: Matrix, model: Model, left: str, right: str, decision: str = "") -> Explanation:
+    """The explanation of two records, whichever rule or none would compare them."""
+    low, high = sorted((find_record(matrix, left), find_record(matrix, right)))
+    first, second = _values(matrix, low), _values(matrix, high)
+    steps = tuple(_compare(model, comparison, first, second) for comparison in model.comparisons)
+    score = model.prior + math.fsum(s.weight + s.frequency for s in steps)
+    levels = {s.comparison: s.level for s in steps}
+    return Explanation(
+        left=str(matrix.record_ids[low].as_py()),
+        right=str(matrix.record_ids[high].as_py()),
+        prior=model.prior,
+        steps=steps,
+        score=score,
+        probability=1.0 / (1.0 + 2.0 ** -max(min(score, 1000.0), -1000.0)),
+        vetoes=_holding(model.vetoes, levels),
+        cautions=_holding(model.cautions, levels),
+        decision=decision,
+        model_version=model.version,
+    )
+
+
+def _holding(combinations: tuple[LevelSet, ...], levels: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(c.name for c in combinations if all(levels.get(k) in v for k, v in c.levels.items()))
+
+
+def _values(matrix: Matrix, record: int) -> dict[str, Value]:
+    """The record's values: text of the pool, or the packed number of a date column (0 is None)."""
+    numbers = {"dob", "birth_year"}
+    found: dict[str, Value] = {}
+    for column, place in matrix.columns.items():
+        code = int(matrix.rows[record, place])
+        found[column] = (code or None) if column in numbers else matrix.pool.text(code)
+    return found
+
+
+def _compare(model: Model, comparison: Comparison, left: Mapping[str, Value], right: Mapping[str, Value]) -> Step:
+    for level in comparison.levels:
+        for tests in level.when:
+            if all(_holds(test, left, right) for test in tests):
+                rarity = _rarity(model, level, tests[0], left, right)
+                return Step(comparison.name, level.name, level.weight, rarity, level.is_missing)
+    raise RuntimeError(f"comparison {comparison.name} has no level that applies")
+
+
+def _rarity(
+    model: Model, level: Level, test: Condition, left: Mapping[str, Value], right: Mapping[str, Value]
+) -> float:
+    if not level.tf or level.u is None:
+        return 0.0
+    table, unseen = model.frequencies.get(level.tf, {}), model.unseen.get(level.tf, UNSEEN_FREQUENCY)
+    values = [left[level.tf], right[level.tf]]
+    if test.operation is Operation.ANY_EQUAL:
+        values = [_shared(test, left, right)]
+    commoner = max([table.get(str(v), unseen) if v is not None else unseen for v in values] + [level.tf_floor])
+    return level.tf_weight * (math.log2(level.usual_frequency) - math.log2(commoner))
+
+
+def _run(column: str, span: int, values: Mapping[str, Value]) -> list[Value]:
+    names = list(values)
+    start = names.index(column)
+    return [values[n] for n in names[start : start + span]]
+
+
+def _shared(test: Condition, left: Mapping[str, Value], right: Mapping[str, Value]) -> Value:
+    others = {v for v in _run(test.right, int(test.at), right) if v is not None}
+    return next((v for v in _run(test.left, int(test.at), left) if v is not None and v in others), None)
+
+
+def _holds(test: Condition, left: Mapping[str, Value], right: Mapping[str, Value]) -> bool:  # noqa: PLR0911
+    if test.operation is Operation.ALWAYS:
+        return True
+    if test.operation is Operation.ANY_EQUAL:
+        return _shared(test, left, right) is not None
+    a, b = left[test.left], right[test.right]
+    if test.operation is Operation.MISSING:
+        return a is None or b is None
+    if a is None or b is None:
+        return False
+    if test.operation is Operation.EQUAL:
+        return a == b
+    if test.operation in SIMILARITIES:
+        return bool(SIMILARITIES[test.operation](str(a), str(b)) >= test.at)
+    if test.operation in DISTANCES:
+        return bool(DISTANCES[test.operation](str(a), str(b)) <= test.at)
+    if test.operation is Operation.INITIAL:
+        return str(a)[0] == str(b)[0] and min(len(str(a)), len(str(b))) == 1
+    return _date_holds(test, int(a), int(b))
+
+
+def _date_holds(test: Condition, a: int, b: int) -> bool:
+    x, y = f"{a:08d}", f"{b:08d}"
+    swapped = x[:4] == y[:4] and x[6:] == y[4:6] and x[4:6] == y[6:] and x != y
+    different = [i for i in range(8) if x[i] != y[i]]
+    turned = len(different) == 2 and different[1] == different[0] + 1 and x[different[0]] == y[different[1]]
+    turned = turned and x[different[1]] == y[different[0]]
+    answers = {
+        Operation.DATE_DIGIT: x[6:] != "00" and y[6:] != "00" and (len(different) == 1 or turned),
+        Operation.DATE_SWAPPED: swapped,
+        Operation.DATE_MONTH: x[:6] == y[:6] and x[4:6] != "00",
+        Operation.DATE_DAY: x[4:] == y[4:] and x[6:] != "00",
+        Operation.DATE_YEARS: abs(int(x[:4]) - int(y[:4])) <= test.at,
+        Operation.DATE_NEW_YEAR: x == y and x[4:] == "0101",
+    }
+    return answers[test.operation]
