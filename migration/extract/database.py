@@ -161,18 +161,27 @@ class DatabaseReader:
     def read_batches(self) -> Iterator[RawBatch]:
         """Batches of the table's rows, in the order of its key."""
         before = 0
-        for rows in self._fetch():
+        for rows in self.fetch_rows(select_sql(self.plan, self.session, ordered=True), BATCH_ROWS):
             yield self._build_batch(rows, before)
             before += len(rows)
 
-    def _fetch(self) -> Iterator[list[tuple[Any, ...]]]:
+    def select_all(self) -> str:
+        """The SELECT of the table's rows, in no order."""
+        return select_sql(self.plan, self.session, ordered=False)
+
+    def fetch_rows(self, sql: str, size: int) -> Iterator[list[tuple[Any, ...]]]:
+        """The rows of a query, `size` at a time.
+
+        Raises:
+            SourceError: the database fails on the way.
+        """
         try:
             with closing(_stream_cursor(self.session)) as cursor:
-                cursor.execute(select_sql(self.plan, self.session, ordered=True))
-                rows = cursor.fetchmany(BATCH_ROWS)
+                cursor.execute(sql)
+                rows = cursor.fetchmany(size)
                 while rows:
                     yield rows
-                    rows = cursor.fetchmany(BATCH_ROWS)
+                    rows = cursor.fetchmany(size)
         except driver_error(self.session.alchemy) as failure:
             raise reading_failed(self.source, failure) from failure
 

@@ -92,14 +92,15 @@ def _find_conditions(reader: DatabaseReader, rows: int) -> list[str]:
         query = query.replace(f"n % {rows}", f"MOD(n, {rows})")
     found = [row[0] for row in reader.session.fetch_all(query)]
     bounds = sorted(found, key=lambda v: v if isinstance(v, int) else str(v).encode())
-    texts = [_literal(v, reader.session) for v in bounds]
+    texts = [sql_literal(v, reader.session) for v in bounds]
     pairs = zip(["", *texts], [*texts, ""], strict=True)
     return [
         " AND ".join(p for p in (low and f"{order} > {low}", high and f"{order} <= {high}") if p) for low, high in pairs
     ]
 
 
-def _literal(value: object, session: Session) -> str:
+def sql_literal(value: object, session: Session) -> str:
+    """A whole number or text as an SQL literal of the session's engine."""
     if isinstance(value, int):
         return str(value)
     text = (value.decode() if isinstance(value, bytes) else str(value)).replace("'", "''")

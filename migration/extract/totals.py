@@ -147,12 +147,17 @@ def totals_sql(dialect: TotalsDialect, relation: str, schema: pa.Schema) -> str:
     Grain: one row. The columns are read back by `read_totals`.
     """
     kinds = column_kinds(schema)
-    hashed = [name for name, kind in kinds.items() if kind is not ColumnKind.DOUBLE]
-    row_text = dialect.concat([_value_text(dialect, name, kinds[name]) for name in hashed] or ["''"])
-    parts = ["count(*)", dialect.exact_sum.format(x=dialect.row_number.format(t=row_text), scale=0)]
+    parts = ["count(*)", dialect.exact_sum.format(x=dialect.row_number.format(t=row_text_of(dialect, schema)), scale=0)]
     for field in schema:
         parts.extend(_column_parts(dialect, field, kinds[field.name]))
     return f"SELECT {', '.join(parts)} FROM {relation}"
+
+
+def row_text_of(dialect: TotalsDialect, schema: pa.Schema) -> str:
+    """SQL of a row's canonical text: every value but floating point numbers, with its length."""
+    kinds = column_kinds(schema)
+    hashed = [name for name, kind in kinds.items() if kind is not ColumnKind.DOUBLE]
+    return dialect.concat([_value_text(dialect, name, kinds[name]) for name in hashed] or ["''"])
 
 
 def _value_text(dialect: TotalsDialect, column: str, kind: ColumnKind) -> str:
