@@ -27,10 +27,11 @@ PLAN = yaml.safe_load((HERE / "faults.yml").read_text())
 
 @dataclass(frozen=True)
 class Wounded:
-    """A run that was never interrupted, and one that will be at every stage."""
+    """A run that was never interrupted, one that will be at every stage, and one that will be while renaming."""
 
     whole: RunContext
     wounded: RunContext
+    renamed: RunContext
     engine: sa.Engine
     database_url: str
 
@@ -43,12 +44,13 @@ def runs(tmp_path_factory: pytest.TempPathFactory, create_national_database: Cal
     whole = start(settings, PLAN["division"], "20260101T000000Z")
     run_to_gate(whole)
     engine = open_engine(settings)
-    yield Wounded(whole, start(settings, PLAN["division"], "20260102T000000Z"), engine, url)
+    others = (start(settings, PLAN["division"], f"2026010{n}T000000Z") for n in (2, 3))
+    yield Wounded(whole, *others, engine, url)
     engine.dispose()
 
 
-def kill_in(runs: Wounded, fault: dict[str, object]) -> int:
-    settings: Settings = runs.wounded.settings
+def kill_in(runs: Wounded, context: RunContext, fault: dict[str, object]) -> int:
+    settings: Settings = context.settings
     environment = {
         **os.environ,
         "MIGRATION_HOME": str(settings.home),
@@ -56,9 +58,9 @@ def kill_in(runs: Wounded, fault: dict[str, object]) -> int:
         "MIGRATION_MAPPINGS": str(settings.mappings),
         "MIGRATION_EXPECTATIONS": str(settings.expectations),
     }
-    words = [str(fault["target"]), str(fault["nth"]), runs.wounded.division, runs.wounded.run_id, str(fault["stage"])]
-    done = subprocess.run([sys.executable, str(HERE / "crash.py"), *words], env=environment, capture_output=True)
-    return done.returncode
+    words = [str(fault["target"]), str(fault["nth"]), context.division, context.run_id, str(fault["stage"])]
+    command = [sys.executable, str(HERE / "crash.py"), *words]
+    return subprocess.run(command, env=environment, capture_output=True, check=False).returncode
 
 
 def half_written(context: RunContext) -> list[str]:
@@ -72,14 +74,26 @@ def verdicts(engine: sa.Engine, context: RunContext, table: str, columns: str) -
         return [tuple(row) for row in connection.execute(query, {"run": context.run_id})]
 
 
-@pytest.mark.parametrize("fault", PLAN["faults"], ids=lambda f: f"{f['stage']} at {f['target'].split(':')[1]}")
+def describe(fault: dict[str, object]) -> str:
+    return f"{fault['stage']} at {str(fault['target']).split(':')[1]}"
+
+
+@pytest.mark.parametrize("fault", PLAN["faults"], ids=describe)
 def test_stage_when_killed_and_run_again_gives_the_same(runs, fault):
-    assert kill_in(runs, fault) == -signal.SIGKILL
-    assert half_written(runs.wounded) == []
-    run_stage(runs.wounded, Stage(fault["stage"]))
-    left = [p.name for p in runs.wounded.folder.iterdir() if p.name.endswith(".writing")]
-    assert left == []
-    after = content_hashes(runs.wounded)
+    kill_and_repeat(runs, runs.wounded, fault)
+
+
+@pytest.mark.parametrize("fault", PLAN["rename"], ids=describe)
+def test_stage_when_killed_while_renaming_its_layer_and_run_again_gives_the_same(runs, fault):
+    kill_and_repeat(runs, runs.renamed, fault)
+
+
+def kill_and_repeat(runs: Wounded, context: RunContext, fault: dict[str, object]) -> None:
+    assert kill_in(runs, context, fault) == -signal.SIGKILL
+    assert half_written(context) == []
+    run_stage(context, Stage(fault["stage"]))
+    assert [p.name for p in context.folder.iterdir() if p.name.endswith((".writing", ".old"))] == []
+    after = content_hashes(context)
     whole = content_hashes(runs.whole)
     assert {name: whole[name] for name in after} == after
 
