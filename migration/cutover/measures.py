@@ -4,7 +4,7 @@ Enters: an open transaction, a run, a criterion. Leaves: a `Finding`: figures, a
 Must hold: a measure that finds nothing to look at says so in `error`, which is red; figures are names and counts only.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,8 @@ from migration.schema.model import load_schema
 
 LISTED = 10
 """Names a finding lists at most; the counts cover all."""
+FEW_RECORDS = 200
+"""Entities of a source system with fewer records than this have their quarantine rate taken together."""
 COMPARED_LAYERS = frozenset({"raw", "mapped", "staging"})
 """Layers that a reconciliation has control totals of, whatever the division."""
 BREAK_LAYER = "break"
@@ -169,18 +171,32 @@ def _measure_untested(subject: Subject) -> Finding:
 
 
 def _measure_quarantine(subject: Subject) -> Finding:
-    """Share of source records quarantined in the worst source system and entity, and rows of all."""
+    """Share of source records quarantined in the worst source system and entity, and rows of all.
+
+    Entities of a system with few records count together: two of twenty is no rate.
+    """
     ledger = subject.rows(
-        "SELECT source_system || '/' || entity, count(*), count(*) FILTER (WHERE outcome = 'QUARANTINED') "
-        "FROM control.disposition WHERE run_id = :run_id AND division_code = :division GROUP BY 1 ORDER BY 1",
+        "SELECT source_system, entity, count(*), count(*) FILTER (WHERE outcome = 'QUARANTINED') "
+        "FROM control.disposition WHERE run_id = :run_id AND division_code = :division GROUP BY 1, 2 ORDER BY 1, 2"
     )
     if not ledger:
         return Finding(error="no dispositions recorded")
-    quarantined = {row[0]: int(row[2]) for row in ledger if row[2]}
-    percent = max(100.0 * int(row[2]) / int(row[1]) for row in ledger)
-    records = sum(int(row[1]) for row in ledger)
-    figures = {"source_records": records, "quarantined": quarantined, "worst_percent": round(percent, 4)}
-    return Finding(percent=percent, rows=sum(quarantined.values()), figures=figures)
+    quarantined = {f"{row[0]}/{row[1]}": int(row[3]) for row in ledger if row[3]}
+    shares = _quarantine_shares([(str(r[0]), str(r[1]), int(r[2]), int(r[3])) for r in ledger])
+    worst = max(shares, key=lambda name: shares[name])
+    figures = {"source_records": sum(int(row[2]) for row in ledger), "quarantined": quarantined, "worst": worst}
+    return Finding(percent=shares[worst], rows=sum(quarantined.values()), figures=figures)
+
+
+def _quarantine_shares(ledger: Sequence[tuple[str, str, int, int]]) -> dict[str, float]:
+    """Percent quarantined per system and entity, small entities of a system taken together."""
+    records: dict[str, int] = {}
+    bad: dict[str, int] = {}
+    for system, entity, total, quarantined in ledger:
+        name = f"{system}/{entity if total >= FEW_RECORDS else 'entities with few records'}"
+        records[name] = records.get(name, 0) + total
+        bad[name] = bad.get(name, 0) + quarantined
+    return {name: 100.0 * bad[name] / records[name] for name in records}
 
 
 def _measure_rejects(subject: Subject) -> Finding:

@@ -7,7 +7,6 @@ rehearsal, a reason that is empty or looks like it names somebody; a refusal is 
 """
 
 import hashlib
-import re
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
@@ -29,6 +28,7 @@ from migration.load.permission import (
     read_sign_offs,
 )
 from migration.load.publish import check_person
+from migration.load.reasons import find_personal
 from migration.load.run_record import set_outcome
 from migration.records import Phase, RunContext
 from migration.schema.sql import table_of
@@ -36,16 +36,6 @@ from migration.schema.sql import table_of
 __all__ = ["Permission", "SignOff", "check_sign_offs", "record_sign_off"]
 
 MIN_REASON, MAX_REASON = 10, 400
-PERSONAL_PATTERNS = {
-    "a date": re.compile(r"\b\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}\b|\b(19|20)\d{2}-\d{2}-\d{2}\b"),
-    "a telephone number": re.compile(r"(?:\+44|\b0)(?:[ -]?\d){9,10}\b"),
-    "an e-mail address": re.compile(r"\S+@\S+\.\S+"),
-    "a postcode": re.compile(r"\b[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}\b", re.IGNORECASE),
-    "an identifier": re.compile(r"\b(?:\d{4}/\d{4,7}[A-Z]?|[A-Z]?\d{5,}[A-Z]?)\b"),
-    "a titled name": re.compile(r"\b(?:Mr|Mrs|Ms|Miss|Dr|Prof)\.? [A-Z][a-z]+"),
-    "a control character": re.compile(r"[\x00-\x08\x0b-\x1f\x7f]"),
-}
-"""What a reason must not hold: it is shown to boards and kept for ever."""
 
 
 def record_sign_off(
@@ -93,7 +83,7 @@ def _check_request(where: str, role: str, decision: str, reason: str | None) -> 
         raise ConfigError(where, "a refusal without a reason", f"at least {MIN_REASON} characters", "Give --reason.")
     if len(text) > MAX_REASON:
         raise ConfigError(where, f"a reason of {len(text)} characters", f"at most {MAX_REASON}", "Shorten it.")
-    held = [name for name, pattern in PERSONAL_PATTERNS.items() if pattern.search(text)]
+    held = find_personal(text)
     if held:
         fix = "Name rules, counts and keys of the report, never a person, date of birth, address or identifier."
         raise ConfigError(where, f"a reason with {', '.join(held)}", "a reason without personal values", fix)

@@ -31,7 +31,7 @@ PORT = 5432
 """Names the socket file only: the server listens on no network address."""
 LONGEST_SOCKET_PATH = 100
 START_SECONDS = 120.0
-STOP_SECONDS = 60.0
+STOP_SECONDS = 180.0
 LEFTOVER_SECONDS = 30.0
 SERVER_OPTIONS = {
     "listen_addresses": "",

@@ -13,9 +13,11 @@ import sqlalchemy as sa
 from migration.fingerprint import combine_hashes, quote
 from migration.layers import hash_file
 from migration.load.content import digest_sql, digest_table, prepare_session
-from migration.load.partitions import STAGING, partition_name, table_exists
+from migration.load.partitions import NATIONAL, STAGING, partition_name, table_exists
+from migration.load.publications import read_published
 from migration.load.stage import staged_entities
-from migration.records import RunContext
+from migration.records import PublishedRun, RunContext
+from migration.schema.model import Entity
 from migration.schema.sql import table_of
 from migration.settings import Settings
 
@@ -23,7 +25,6 @@ GATES_FILE = "gates.yml"
 RUN_TABLES = {
     "migration_run": ("phase", "sample_percent", "pack_version", "gazetteer_release", "code_version"),
     "manifest": ("layer", "table_name", "rows", "sha256", "schema_fingerprint", "content_hash"),
-    "staged_table": ("table_name", "rows", "content_hash", "broken_constraints"),
     "control_total": ("layer", "table_name", "measure", "column_name", "value"),
     "disposition": (
         "source_system", "source_table", "entity", "source_key", "outcome", "target_id", "rule_id", "reason_code",
@@ -51,7 +52,8 @@ def gates_path(settings: Settings) -> Path:
 def read_evidence(connection: sa.Connection, context: RunContext) -> list[EvidencePart]:
     """Every part of a run's evidence as it is now, ordered by name."""
     parts = [_read_control(connection, name, columns, context) for name, columns in RUN_TABLES.items()]
-    parts += [part for entity in staged_entities() if (part := _read_staged(connection, entity.name, context))]
+    is_national = PublishedRun(context.division, context.run_id) in read_published(connection)
+    parts += [_read_staged(connection, entity, context, is_national=is_national) for entity in staged_entities()]
     parts.append(_read_waivers(connection, context))
     criteria = gates_path(context.settings)
     parts.append(EvidencePart("gate criteria", 1, hash_file(criteria) if criteria.exists() else "none"))
@@ -78,13 +80,14 @@ def _read_control(connection: sa.Connection, name: str, columns: tuple[str, ...]
     return EvidencePart(f"control.{name}", int(rows), f"{lower}/{upper}")
 
 
-def _read_staged(connection: sa.Connection, entity_name: str, context: RunContext) -> EvidencePart | None:
-    entity = next(e for e in staged_entities() if e.name == entity_name)
-    table = partition_name(entity_name, context.division)
-    if not table_exists(connection, STAGING, table):
-        return EvidencePart(f"staging.{entity_name}", 0, "absent")
-    digest = digest_table(connection, STAGING, table, entity)
-    return EvidencePart(f"staging.{entity_name}", digest.rows, f"{digest.lower}/{digest.upper}")
+def _read_staged(connection: sa.Connection, entity: Entity, context: RunContext, *, is_national: bool) -> EvidencePart:
+    """A division's table of an entity: the staged one, or the partition it became once the run is national."""
+    table = partition_name(entity.name, context.division)
+    schema = NATIONAL if is_national and entity.is_partitioned else STAGING
+    if not table_exists(connection, schema, table):
+        return EvidencePart(f"staging.{entity.name}", 0, "absent")
+    digest = digest_table(connection, schema, table, entity)
+    return EvidencePart(f"staging.{entity.name}", digest.rows, f"{digest.lower}/{digest.upper}")
 
 
 def _read_waivers(connection: sa.Connection, context: RunContext) -> EvidencePart:

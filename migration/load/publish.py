@@ -10,6 +10,7 @@ linked against. Refuses: everything else, with every reason at once. One publish
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -18,10 +19,11 @@ from migration.layers import read_manifest
 from migration.load.content import read_content_hash
 from migration.load.failures import guard
 from migration.load.golden import LinkChange, apply_links, staged_link_tables
-from migration.load.partitions import archive_partition, attach_partition
+from migration.load.partitions import STAGING, archive_partition, attach_partition, partition_name, table_exists
 from migration.load.permission import require_permission
 from migration.load.processing_log import append_entry
 from migration.load.publications import PUBLISH, next_publication_id, read_published, read_stacks
+from migration.load.reasons import keep_reason
 from migration.load.run_record import set_outcome
 from migration.records import Layer, PublishedRun, RunContext
 from migration.schema.model import load_schema
@@ -121,7 +123,7 @@ def _check_staged(connection: sa.Connection, context: RunContext) -> int:
     query = sa.select(staged).where(staged.c.division_code == context.division)
     found = {row.table_name: row for row in connection.execute(query)}
     partitions = [e.name for e in load_schema().partitioned_entities()]
-    foreign = [name for name in partitions if name not in found or found[name].run_id != context.run_id]
+    foreign = [name for name in partitions if not _is_staged(connection, context, name, found.get(name))]
     if foreign:
         fix = f"Run `migrate stage {context.division} --run-id {context.run_id}`, then the gate, and sign again."
         raise CutoverError(where, f"no staged table of this run for {', '.join(foreign)}", "all staged", fix)
@@ -132,15 +134,16 @@ def _check_staged(connection: sa.Connection, context: RunContext) -> int:
     return sum(found[name].rows for name in partitions)
 
 
+def _is_staged(connection: sa.Connection, context: RunContext, entity: str, record: sa.Row[Any] | None) -> bool:
+    """Whether the staging table of an entity is there and of this run."""
+    is_ours = record is not None and record.run_id == context.run_id
+    return is_ours and table_exists(connection, STAGING, partition_name(entity, context.division))
+
+
 def _move_partitions(connection: sa.Connection, context: RunContext, publication_id: int) -> None:
     for entity in load_schema().partitioned_entities():
         archive_partition(connection, entity.name, context.division, publication_id)
         attach_partition(connection, entity.name, context.division)
-    staged = table_of("staged_table")
-    moved = [e.name for e in load_schema().partitioned_entities()]
-    connection.execute(
-        sa.delete(staged).where(staged.c.division_code == context.division, staged.c.table_name.in_(moved))
-    )
 
 
 def record_publication(
@@ -170,7 +173,7 @@ def record_publication(
 def _log(connection: sa.Connection, context: RunContext, person: str, rows: int, links: LinkChange) -> None:
     """Log the publish as what it is in law: collection, combination of records, alteration of others' links."""
     run = f"division {context.division}, run {context.run_id}"
-    reason = context.reason or None
+    reason = keep_reason(context.reason)
     append_entry(connection, "COLLECTION", person, f"{run}: {rows} national rows published", reason)
     if links.golden_combined:
         subject = f"{run}: {links.golden_combined} golden nominals now combine other nominals than before"

@@ -22,6 +22,7 @@ from migration.load.partitions import NATIONAL, detach_partition, partition_name
 from migration.load.processing_log import append_entry
 from migration.load.publications import ROLLBACK, Publication, next_publication_id, read_published, read_stacks
 from migration.load.publish import check_person, lock_publishing, name_published, record_publication
+from migration.load.reasons import find_personal
 from migration.load.relinking import Relink, drop_relinked, load_relinked
 from migration.load.relinking_national import national_relink
 from migration.load.run_record import set_outcome
@@ -94,6 +95,11 @@ def _check_reason(division: str, reason: str) -> None:
         found = f"a reason of {len(reason.strip())} characters"
         fix = "Say why with --reason; name no person."
         raise ConfigError(f"rollback of division {division}", found, f"{MIN_REASON} to 400 characters", fix)
+    held = find_personal(reason)
+    if held:
+        fix = "Name rules, counts and runs, never a person, date of birth, address or identifier."
+        where = f"rollback of division {division}"
+        raise ConfigError(where, f"a reason with {', '.join(held)}", "a reason without personal values", fix)
 
 
 def _require_published(connection: sa.Connection, division: str) -> list[Publication]:

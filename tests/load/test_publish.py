@@ -1,5 +1,8 @@
 """Publishing and rolling back on a real PostgreSQL."""
 
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,10 +12,11 @@ from invented_lake import LEAD, Lake, bring_to_gate, letters, publish, roll_back
 
 from migration.errors import ConfigError, CutoverError
 from migration.load.content import national_content_hash
-from migration.load.permission import require_permission
+from migration.load.permission import check_sign_offs, require_permission
 from migration.load.processing_log import verify_chain
 from migration.load.publications import published_runs
 from migration.load.publish import publish_run
+from migration.load.rollback import roll_back_division
 from migration.records import Phase, PublishedRun
 from migration.schema.model import load_schema
 
@@ -223,6 +227,48 @@ def test_publish_in_nobodys_name_is_refused(lake: Lake, engine: sa.Engine) -> No
     context = lake.make_run(FIRST, ["ann"])
     with pytest.raises(ConfigError, match="person"):
         publish_run(context, engine, "  ")
+
+
+def test_evidence_of_a_published_run_is_still_the_one_that_was_signed(lake: Lake, engine: sa.Engine) -> None:
+    context = lake.make_run(FIRST, ["ann"])
+    publish(context, engine)
+    permission = check_sign_offs(engine, context)
+    assert {s.evidence_hash for s in permission.sign_offs} == {permission.evidence_hash}
+
+
+KILLED = """
+import sys, os, signal
+from pathlib import Path
+from migration.load import publish
+from migration.load.engine import connect, read_url
+from migration.records import Phase, RunContext
+from migration.settings import Settings
+
+url, home, expectations, division, run_id = sys.argv[1:]
+publish.record_publication = lambda *arguments: os.kill(os.getpid(), signal.SIGKILL)
+settings = Settings(home=Path(home), expectations=Path(expectations))
+publish.publish_run(RunContext(settings, division, run_id, Phase.CUTOVER), connect(read_url(url), "test"), "Lead")
+"""
+
+
+def test_publish_after_kill_9_left_nothing_and_runs_again(lake: Lake, engine: sa.Engine) -> None:
+    context = lake.make_run(FIRST, ["ann", "bob"])
+    bring_to_gate(context, engine)
+    sign(context, engine)
+    before = national_content_hash(engine)
+    url = engine.url.render_as_string(hide_password=False)
+    folders = [str(lake.settings.home), str(lake.settings.expectations)]
+    killed = subprocess.run([sys.executable, "-c", KILLED, url, *folders, FIRST, RUN], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert (published_runs(engine), national_content_hash(engine)) == ([], before)
+    assert count(engine, "control.processing_log") == 0
+    assert publish_run(context, engine, LEAD).hash_before == before
+
+
+def test_rollback_with_a_reason_that_could_name_somebody_is_refused(lake: Lake, engine: sa.Engine) -> None:
+    publish(lake.make_run(FIRST, ["ann"]), engine)
+    with pytest.raises(ConfigError, match="a date"):
+        roll_back_division(lake.settings, engine, FIRST, LEAD, "The man born 12/03/1961 objects", relink=lake.relink)
 
 
 def test_rollback_of_a_division_that_is_not_national_is_refused(lake: Lake, engine: sa.Engine) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from migration.cutover.signoff import PERSONAL_PATTERNS
+from migration.load.reasons import WITHHELD, find_personal, keep_reason
 
 
 @pytest.mark.parametrize(
@@ -16,4 +16,10 @@ from migration.cutover.signoff import PERSONAL_PATTERNS
     ],
 )
 def test_a_reason_of_rules_and_counts_holds_nothing_personal(reason: str) -> None:
-    assert [name for name, pattern in PERSONAL_PATTERNS.items() if pattern.search(reason)] == []
+    assert find_personal(reason) == []
+    assert keep_reason(reason) == reason
+
+
+def test_keep_reason_withholds_what_could_name_somebody() -> None:
+    assert keep_reason("The man born 12/03/1961") == WITHHELD
+    assert keep_reason("") is None and keep_reason(None) is None
