@@ -61,5 +61,5 @@ def load_catalogue(settings: Settings, division: str, run_id: str) -> Catalogue:
         if before.rule_id == after.rule_id:
             fix = "Give the rule in the expectations folder another id."
             raise ConfigError(f"rule {before.rule_id}", "two rules of that id", "ids used once", fix)
-    sql = compile_rules(rules, read_views(folder), division, read_run_time(run_id), schema)
+    sql = compile_rules(rules, read_views(folder), (division, run_id, read_run_time(run_id)), schema)
     return Catalogue(division, rules, sql)

@@ -76,20 +76,23 @@ def compare_tables(
     left_types, right_types = (_read_types(session, r) for r in (left, right))
     _check_key(key, left_types, right_types)
     shared = [c for c in left_types if c in right_types and c not in key and c not in chosen.ignored]
-    _pair_rows(session, left, right, key, shared)
     tests = {c: _differs_sql(c, left_types[c], right_types[c], chosen) for c in shared}
+    doubled = [_make_rows(session, side, relation, key) for side, relation in (("l", left), ("r", right))]
+    _find_candidates(session, left, right, key, {c: (left_types[c], right_types[c]) for c in shared}, chosen)
+    _pair_candidates(session, left, right, key, shared)
     counts = _count(session, tests)
+    rows = [_one(session, f"SELECT count(*) FROM {relation}") for relation in (left, right)]
     return Comparison(
         key=tuple(key),
-        left_rows=_one(session, f"SELECT count(*) FROM {left}"),
-        right_rows=_one(session, f"SELECT count(*) FROM {right}"),
-        matched=counts["matched"],
+        left_rows=rows[0],
+        right_rows=rows[1],
+        matched=rows[0] - doubled[0] - counts["only_left"],
         only_left=counts["only_left"],
         only_right=counts["only_right"],
-        doubled_left=_count_doubled(session, "l"),
-        doubled_right=_count_doubled(session, "r"),
-        only_left_keys=_lone_keys(session, "rk IS NULL"),
-        only_right_keys=_lone_keys(session, "lk IS NULL"),
+        doubled_left=doubled[0],
+        doubled_right=doubled[1],
+        only_left_keys=_lone_keys(session, "NOT in_right"),
+        only_right_keys=_lone_keys(session, "NOT in_left"),
         columns_only_left=tuple(c for c in left_types if c not in right_types and c not in chosen.ignored),
         columns_only_right=tuple(c for c in right_types if c not in left_types and c not in chosen.ignored),
         differing_rows=counts["differing"],
@@ -114,34 +117,76 @@ def _check_key(key: Sequence[str], left: dict[str, str], right: dict[str, str]) 
             raise ConfigError("compare", found, "key columns that both sides have", "Correct --key.")
 
 
-def _pair_rows(
-    session: duckdb.DuckDBPyConnection, left: str, right: str, key: Sequence[str], shared: Sequence[str]
-) -> None:
-    """A view `pairs` of rows with the same key; keys that occur twice on a side are not in it."""
-    text = " || '|' || ".join(f"coalesce({quote(c)}::VARCHAR, '')" for c in key)
-    names = ", ".join(quote(c) for c in key)
-    for side, relation in (("l", left), ("r", right)):
-        columns = "".join(f", {quote(c)} AS {quote(side + '.' + c)}" for c in shared)
-        single = ""
-        if _make_doubled(session, side, relation, key):
-            single = f" WHERE ({names}) NOT IN (SELECT ({names}) FROM {side}_doubled)"
-        session.execute(
-            f"CREATE OR REPLACE TEMP VIEW {side}_rows AS SELECT {text} AS {side}k{columns} FROM {relation}{single}"
-        )
-    session.execute("CREATE OR REPLACE TEMP VIEW pairs AS SELECT * FROM l_rows FULL JOIN r_rows ON lk = rk")
-
-
-def _make_doubled(session: duckdb.DuckDBPyConnection, side: str, relation: str, key: Sequence[str]) -> bool:
+def _make_rows(session: duckdb.DuckDBPyConnection, side: str, relation: str, key: Sequence[str]) -> int:
+    """A table of the keys that occur more than once on a side; returns the rows that have them."""
     names = ", ".join(quote(c) for c in key)
     session.execute(
         f"CREATE OR REPLACE TEMP TABLE {side}_doubled AS SELECT {names}, count(*) AS n FROM {relation} "
         f"GROUP BY {names} HAVING count(*) > 1"
     )
-    return _one(session, f"SELECT count(*) FROM {side}_doubled") > 0
-
-
-def _count_doubled(session: duckdb.DuckDBPyConnection, side: str) -> int:
     return _one(session, f"SELECT coalesce(sum(n), 0) FROM {side}_doubled")
+
+
+def _find_candidates(
+    session: duckdb.DuckDBPyConnection,
+    left: str,
+    right: str,
+    key: Sequence[str],
+    types: dict[str, tuple[str, str]],
+    options: Options,
+) -> None:
+    """A table of the keys whose rows may differ: lone ones, and those whose 64-bit row hashes differ.
+
+    Keys and hashes only are joined, so neither side's columns are held in memory. With a tolerance no hash can
+    tell, and every key is a candidate.
+    """
+    names = ", ".join(quote(c) for c in key)
+    for side, relation in (("l", left), ("r", right)):
+        parts = [_hashed_sql(c, pair, options) for c, pair in types.items()]
+        row_hash = f"hash({', '.join(parts)})" if parts else "0"
+        single = f"NOT EXISTS (SELECT 1 FROM {side}_doubled d WHERE {_same_key(key, 'd', 't')})"
+        rows = f"SELECT {names}, {row_hash} AS h FROM {relation} t WHERE {single}"
+        session.execute(f"CREATE OR REPLACE TEMP TABLE {side}_hashes AS {rows}")
+    chosen = ", ".join(f"coalesce(l.{quote(c)}, r.{quote(c)}) AS {quote(c)}" for c in key)
+    differs = "TRUE" if options.tolerance else "l.h IS NULL OR r.h IS NULL OR l.h <> r.h"
+    session.execute(
+        f"CREATE OR REPLACE TEMP TABLE candidates AS SELECT {chosen}, l.h IS NOT NULL AS in_left, "
+        f"r.h IS NOT NULL AS in_right FROM l_hashes l FULL JOIN r_hashes r ON {_same_key(key, 'l', 'r')} "
+        f"WHERE {differs}"
+    )
+
+
+def _same_key(key: Sequence[str], one: str, other: str) -> str:
+    return " AND ".join(f"{one}.{quote(c)} IS NOT DISTINCT FROM {other}.{quote(c)}" for c in key)
+
+
+def _hashed_sql(column: str, types: tuple[str, str], options: Options) -> str:
+    """What a column adds to its row's hash: equal for values that compare equal."""
+    name, (left, right) = quote(column), types
+    if left == right == "VARCHAR":
+        for used, function in ((options.trim, "trim"), (options.ignore_case, "lower")):
+            name = f"{function}({name})" if used else name
+        return name
+    if left == right:
+        return name
+    return f"{name}::DOUBLE" if left.startswith(NUMERIC) and right.startswith(NUMERIC) else f"{name}::VARCHAR"
+
+
+def _pair_candidates(
+    session: duckdb.DuckDBPyConnection, left: str, right: str, key: Sequence[str], shared: Sequence[str]
+) -> None:
+    """A table `pairs` of both sides' cells of the candidates."""
+    text = " || '|' || ".join(f"coalesce(c.{quote(k)}::VARCHAR, '')" for k in key)
+    columns = "".join(f", {side}.{quote(c)} AS {quote(f'{side}.{c}')}" for side in "lr" for c in shared)
+    joins = ""
+    for side, relation, flag in (("l", left, "in_left"), ("r", right, "in_right")):
+        mine = f"(SELECT * FROM candidates WHERE {flag}) x"
+        rows = f"SELECT t.* FROM {relation} t SEMI JOIN {mine} ON {_same_key(key, 'x', 't')}"
+        joins += f" LEFT JOIN ({rows}) {side} ON {_same_key(key, 'c', side)}"
+    session.execute(
+        f"CREATE OR REPLACE TEMP TABLE pairs AS SELECT {text} AS k, c.in_left, c.in_right{columns} "
+        f"FROM candidates c{joins}"
+    )
 
 
 def _differs_sql(column: str, left_type: str, right_type: str, options: Options) -> str:
@@ -161,12 +206,11 @@ def _differs_sql(column: str, left_type: str, right_type: str, options: Options)
 
 def _count(session: duckdb.DuckDBPyConnection, tests: dict[str, str]) -> dict[str, int]:
     """All counts in one pass over the pairs."""
-    both = "lk IS NOT NULL AND rk IS NOT NULL"
+    both = "in_left AND in_right"
     any_test = " OR ".join(tests.values()) or "FALSE"
     parts = [
-        f"count(*) FILTER (WHERE {both}) AS matched",
-        "count(*) FILTER (WHERE rk IS NULL) AS only_left",
-        "count(*) FILTER (WHERE lk IS NULL) AS only_right",
+        "count(*) FILTER (WHERE NOT in_right) AS only_left",
+        "count(*) FILTER (WHERE NOT in_left) AS only_right",
         f"count(*) FILTER (WHERE {both} AND ({any_test})) AS differing",
         *(f"count(*) FILTER (WHERE {both} AND {test}) AS c{n}" for n, test in enumerate(tests.values())),
     ]
@@ -176,16 +220,13 @@ def _count(session: duckdb.DuckDBPyConnection, tests: dict[str, str]) -> dict[st
 
 
 def _lone_keys(session: duckdb.DuckDBPyConnection, condition: str) -> tuple[str, ...]:
-    query = f"SELECT coalesce(lk, rk) FROM pairs WHERE {condition} ORDER BY 1 LIMIT {SHOWN}"
+    query = f"SELECT k FROM pairs WHERE {condition} ORDER BY 1 LIMIT {SHOWN}"
     return tuple(str(r[0]) for r in session.execute(query).fetchall())
 
 
 def _describe(session: duckdb.DuckDBPyConnection, column: str, cells: int, test: str) -> Difference:
     left, right = (_shape_sql(quote(f"{side}.{column}")) for side in "lr")
-    query = (
-        f"SELECT lk, {left}, {right} FROM pairs WHERE lk IS NOT NULL AND rk IS NOT NULL AND {test} "
-        f"ORDER BY lk LIMIT {SHOWN}"
-    )
+    query = f"SELECT k, {left}, {right} FROM pairs WHERE in_left AND in_right AND {test} ORDER BY k LIMIT {SHOWN}"
     rows = session.execute(query).fetchall()
     shapes = tuple((str(r[1]), str(r[2])) for r in rows)
     return Difference(column, cells, tuple(str(r[0]) for r in rows), shapes)

@@ -2,8 +2,8 @@
 
 Enters: rules, views and a division. Leaves: `RuleSql`s. In a rule's SQL `{crime}` stands for that entity's staging
 table `{codes:disposal}` for a code list as `(VALUES ...) AS v (code, valid_from, valid_to)`, `{division}` for the
-letter as text and `{run_time}` for when the run began. Must hold: what selects failing rows selects their lineage
-only, never a value. Refuses: a name in braces that is neither.
+letter as text `{run_time}` for when the run began, and `{last_rows:crime}` for the staged rows of the last run. Must
+hold: what selects failing rows selects their lineage only, never a value. Refuses: a name in braces that is neither.
 """
 
 import re
@@ -28,19 +28,20 @@ class _Place:
     """What the placeholders of a rule stand for: the division's tables and the time of its run."""
 
     division: str
+    run_id: str
     run_time: datetime
     schema: NationalSchema
 
 
 def compile_rules(
-    rules: Iterable[Rule], views: Mapping[str, View], division: str, run_time: datetime, schema: NationalSchema
+    rules: Iterable[Rule], views: Mapping[str, View], run: tuple[str, str, datetime], schema: NationalSchema
 ) -> tuple[RuleSql, ...]:
-    """The SQL of every rule for one division; `run_time` is what `{run_time}` stands for.
+    """The SQL of every rule for one run: its division, id and the time it began.
 
     Raises:
         ConfigError: a rule names a view, an entity or a code list that is not there.
     """
-    place = _Place(division, run_time, schema)
+    place = _Place(*run, schema)
     return tuple(_compile_rule(rule, views, place) for rule in rules)
 
 
@@ -85,6 +86,8 @@ def _fill(sql: str, rule: Rule, place: _Place) -> str:
         name, code_list = match.groups()
         if name == "codes" and code_list in place.schema.codes:
             return code_values(place.schema, code_list)
+        if name == "last_rows" and code_list in place.schema.entities:
+            return f"({last_rows_sql(code_list, place.division, place.run_id)})"
         if code_list is None and name == "division":
             return sql_text(place.division)
         if code_list is None and name == "run_time":
@@ -99,6 +102,19 @@ def _fill(sql: str, rule: Rule, place: _Place) -> str:
         )
 
     return PLACEHOLDER.sub(replace, sql)
+
+
+def last_rows_sql(entity: str, division: str, run_id: str) -> str:
+    """SQL of an entity's staged rows in the division's last reconciled run of that sample; NULL where none is."""
+    own = f"t.division_code = {sql_text(division)}"
+    run = sql_text(run_id)
+    sample = f"(SELECT sample_percent FROM control.migration_run t WHERE {own} AND t.run_id = {run})"
+    return (
+        "SELECT t.value::numeric FROM control.control_total t "
+        "JOIN control.migration_run m USING (run_id, division_code) "
+        f"WHERE {own} AND t.run_id < {run} AND t.layer = 'staging' AND t.measure = 'rows' "
+        f"AND t.table_name = {sql_text(entity)} AND m.sample_percent = {sample} ORDER BY t.run_id DESC LIMIT 1"
+    )
 
 
 def code_values(schema: NationalSchema, code_list: str) -> str:

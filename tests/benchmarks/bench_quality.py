@@ -206,9 +206,16 @@ def compare_datacompy(left: Path, right: Path) -> tuple[int, int]:
 def _measure(name: str, left: Path, right: Path, queue: "multiprocessing.Queue[dict[str, object]]") -> None:
     started = time.perf_counter()
     result = {"ours": compare_ours, "datacompy": compare_datacompy}[name](left, right)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    peak, cpu = used.ru_maxrss / 1024, used.ru_utime + used.ru_stime
     queue.put(
-        {"tool": name, "seconds": round(time.perf_counter() - started, 2), "peak_mb": round(peak), "found": result}
+        {
+            "tool": name,
+            "seconds": round(time.perf_counter() - started, 2),
+            "cpu_seconds": round(cpu, 2),
+            "peak_mb": round(peak),
+            "found": result,
+        }
     )
 
 
