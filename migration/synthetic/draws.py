@@ -52,6 +52,14 @@ class Draws:
         """True for about `probability` of the keys."""
         return self.uniform(stream, keys) < probability
 
+    def some(self, stream: str, keys: Ints, probability: float, among: Bools) -> Bools:
+        """True for about `probability` of the keys `among`, and for one at least while there are any."""
+        luck = self.uniform(stream, keys)
+        chosen: Bools = among & (luck < probability)
+        if among.any() and not chosen.any():
+            chosen[int(np.argmin(np.where(among, luck, 2.0)))] = True
+        return chosen
+
     def integers(self, stream: str, keys: Ints, low: int, high: int) -> Ints:
         """A whole number per key, `low` to `high` inclusive."""
         return low + np.floor(self.uniform(stream, keys) * (high - low + 1)).astype(np.int64)

@@ -106,9 +106,7 @@ def make_reports(draws: Draws, division: str, count: int) -> Reports:
     mix = read_rows("crime_mix.csv")
     code_at = draws.choose("crime code", key * 8 + 1, [float(r["share"]) for r in mix])
     code = take([r["code"] for r in mix], code_at)
-    retired = (code == RETIRED_CODE) & (recorded >= CODE_RETIRED_ON)
-    replaced = retired & ~draws.chance("retired code used", key, 0.35)
-    code[replaced] = "40001"
+    retired = _use_retired_code(draws, key, recorded, code)
     status = choose_statuses(draws, recorded)
     how, early = _choose_how_reported(draws, key, recorded)
     reported, occurred_from, occurred_to, backwards = _choose_occurrence(draws, key, recorded)
@@ -141,7 +139,7 @@ def make_reports(draws: Draws, division: str, count: int) -> Reports:
         no_crime_authorised_by=no_crime[2],
         is_complainer_updated=no_crime[3],
         dirt={
-            "retired_crime_code": retired & ~replaced,
+            "retired_crime_code": retired,
             "code_before_valid": early,
             "impossible_occurrence": backwards,
             "due_for_weeding": due,
@@ -150,6 +148,16 @@ def make_reports(draws: Draws, division: str, count: int) -> Reports:
             "transferred_report": status == "TRANSFERRED",
         },
     )
+
+
+def _use_retired_code(draws: Draws, key: Ints, recorded: np.ndarray, code: Texts) -> Bools:
+    """Put the code's successor where it was retired by then, except on a few reports: those are returned."""
+    late = recorded >= CODE_RETIRED_ON
+    drawn = (code == RETIRED_CODE) & late
+    used = draws.some("retired code used", key, 0.35, drawn if drawn.any() else late & (code == "22001"))
+    code[drawn] = "40001"
+    code[used] = RETIRED_CODE
+    return used
 
 
 def choose_times(draws: Draws, count: int) -> np.ndarray:
@@ -175,7 +183,7 @@ def _choose_how_reported(draws: Draws, key: Ints, recorded: np.ndarray) -> tuple
     how = take(HOW_REPORTED, draws.choose("how reported", key, HOW_SHARES))
     valid = recorded >= RESOLUTION_TEAM_FROM
     luck = draws.uniform("resolution team", key)
-    early = ~valid & (recorded >= np.datetime64("2021-10-01")) & (luck < 0.01)
+    early = draws.some("resolution team", key, 0.01, ~valid & (recorded >= np.datetime64("2021-10-01")))
     how[(valid & (luck < 0.35)) | early] = "RESOLUTION_TEAM"
     return how, early
 
@@ -196,7 +204,7 @@ def _choose_occurrence(
     reported = recorded - back("report delay", 600, 20_000)
     ended = reported - back("discovery delay", 1_500, 60_000)
     began = ended - back("duration", 700, 20_000)
-    backwards = (began < ended) & draws.chance("occurred backwards", key, 0.0015)
+    backwards = draws.some("occurred backwards", key, 0.0015, began < ended)
     return reported, np.where(backwards, ended, began), np.where(backwards, began, ended), backwards
 
 
@@ -215,7 +223,7 @@ def _choose_review(
 
 def _choose_update(draws: Draws, key: Ints, recorded: np.ndarray) -> tuple[np.ndarray, Bools]:
     days = draws.integers("updated after", key, 0, 120).astype("timedelta64[D]")
-    late = draws.chance("late edit", key, 0.004) & (recorded < AS_AT - np.timedelta64(900, "D"))
+    late = draws.some("late edit", key, 0.004, recorded < AS_AT - np.timedelta64(900, "D"))
     much_later = draws.integers("updated late", key, 760, 899).astype("timedelta64[D]")
     updated = recorded + np.where(late, much_later, days)
     return np.minimum(updated, AS_AT - np.timedelta64(60, "s")), late
@@ -227,7 +235,7 @@ def _choose_no_crime(draws: Draws, key: Ints, status: Texts) -> tuple[Texts, Int
     reasons = ("CREDIBLE_INFORMATION", "OUTSIDE_JURISDICTION", "PROCEDURAL_ERROR")
     reason = take(reasons, draws.choose("no crime reason", key, (0.8, 0.12, 0.08)))
     authoriser = draws.integers("authoriser", key, 3_000, 3_040)
-    authoriser = np.where(draws.chance("no authoriser", key, 0.03), 0, authoriser)
+    authoriser = np.where(draws.some("no authoriser", key, 0.03, is_no_crime), 0, authoriser)
     told = np.where(draws.chance("complainer told", key, 0.96), "Y", "N")
     return (
         np.where(is_no_crime, reason, "").astype(object),

@@ -152,15 +152,14 @@ def _confuse_identifiers(draws: Draws, key: Ints, person: Ints, details: Recorde
     two, shared = np.zeros(len(key), dtype=bool), np.zeros(len(key), dtype=bool)
     if len(with_number) < 2:
         return {"two_scros": two, "shared_scro": shared}
-    again = with_number[draws.chance("second scro", key[with_number], 0.004)]
+    every = np.ones(len(with_number), dtype=bool)
+    again = with_number[draws.some("second scro", key[with_number], 0.004, every)]
     details.scro_no[again] = [scro_no(1984, int(k) % 1_000_000) for k in key[again]]
     two[again] = True
-    lucky = with_number[:-1][draws.chance("shared scro", key[with_number[:-1]], 0.0015)]
-    next_one = with_number[np.searchsorted(with_number, lucky) + 1]
-    differs = person[lucky] != person[next_one]
-    details.scro_no[next_one[differs]] = details.scro_no[lucky[differs]]
-    shared[next_one[differs]] = True
-    two[next_one[differs]] = False
+    giver, taker = with_number[:-1], with_number[1:]
+    lucky = draws.some("shared scro", key[giver], 0.0015, (person[giver] != person[taker]) & ~two[taker])
+    details.scro_no[taker[lucky]] = details.scro_no[giver[lucky]]
+    shared[taker[lucky]] = True
     return {"two_scros": two, "shared_scro": shared}
 
 

@@ -98,7 +98,7 @@ def record_people(draws: Draws, people: People, occasions: Occasions) -> Recorde
     born, precision, age = _record_birth(draws, people, occasions, dirt)
     is_known = ~misses("no identifier")
     pnc = np.where(is_known, people.pnc_id[who], "").astype(object)
-    dirt["bad_pnc_check"] = (pnc != "") & draws.chance("pnc check wrong", key, 0.004)
+    dirt["bad_pnc_check"] = draws.some("pnc check wrong", key, 0.004, pnc != "")
     pnc[dirt["bad_pnc_check"]] = [_break_check(p) for p in pnc[dirt["bad_pnc_check"]]]
     alias = _choose_alias(draws, people, occasions)
     women = people.is_female[who]

@@ -36,7 +36,7 @@ REPORT_FAULTS = (
 LOCUS = tuple(f"CR-LOCUS-{part}" for part in ("PREMISES", "STREET", "AREA", "TOWN", "PCODE", "EAST", "NORTH"))
 SECOND = "~2"
 """What the pipeline adds to the key of a second row of the same key."""
-UNSEEN = frozenset({"future_dob", "two_scros", "late_edit", "zero_coordinates"})
+UNSEEN = frozenset({"future_dob", "late_edit", "zero_coordinates"})
 
 
 def write_mainframe(family: Family, records: DivisionRecords, folder: Path, truth: Truth, url: str = "") -> None:

@@ -33,7 +33,6 @@ REPORT_FAULTS = (
     ("unknown_status", "STATUS", UNKNOWN_STATUS),
 )
 LOCUS = tuple(f"LOCUS_{part}" for part in ("LINE1", "LINE2", "LINE3", "LINE4", "PCODE", "EAST", "NORTH"))
-UNSEEN = frozenset({"two_scros"})
 
 
 def write_wide_tables(family: Family, records: DivisionRecords, folder: Path, truth: Truth, url: str = "") -> None:
@@ -52,7 +51,6 @@ def write_wide_tables(family: Family, records: DivisionRecords, folder: Path, tr
         locus_key=lambda i: f"{numbers[i]}|1#LOCUS",
         nominal_key=lambda i: str(ids[i]),
         home_key=lambda i: f"{ids[i]}#ADDR",
-        unseen=UNSEEN,
     )
     spoilt = _plant_faults(records, wide, people, truth)
     tell_inline_truth(records, truth, names, has_locus, spoilt)

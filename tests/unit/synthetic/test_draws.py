@@ -40,3 +40,13 @@ def test_choose_follows_the_weights() -> None:
 def test_integers_reach_both_ends_and_no_further() -> None:
     drawn = Draws(3).integers("x", np.arange(10_000), 4, 7)
     assert sorted(set(drawn.tolist())) == [4, 5, 6, 7]
+
+
+def test_some_is_a_share_of_those_among_and_never_none() -> None:
+    keys = np.arange(10_000)
+    among = keys % 2 == 0
+    chosen = Draws(3).some("x", keys, 0.1, among)
+    assert not np.any(chosen & ~among)
+    assert 400 < chosen.sum() < 600
+    assert Draws(3).some("x", keys, 0.0, among).sum() == 1
+    assert Draws(3).some("x", keys, 0.5, np.zeros(10_000, dtype=bool)).sum() == 0
