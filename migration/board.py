@@ -1,7 +1,7 @@
 """All divisions at a glance: last run, computed verdict, sign-offs, what is national now.
 
-Enters: settings and, where there is one, the national database. Leaves: one `DivisionStatus` per division of the code
-list. The verdict is the worst of the gate's criteria; a run whose gate was not evaluated has none, and none is never green.
+Enters: settings and the national database. Leaves: one `DivisionStatus` per division of the code list. Must hold: the
+verdict is the worst of the gate's criteria; a run whose gate was not evaluated has none, and none is never green.
 """
 
 from collections.abc import Sequence
