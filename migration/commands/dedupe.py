@@ -12,8 +12,8 @@ from migration.commands.groups import DefaultCommandGroup
 from migration.commands.run import timing_table
 from migration.dedupe.evaluation import Evaluation, Figure
 from migration.dedupe.files import FileResult, link_records, write_result
-from migration.dedupe.grouped import evaluate_run, threshold_curve
-from migration.dedupe.inspection import explain_golden, explain_nominals
+from migration.dedupe.grouped import evaluate_labels, evaluate_run, threshold_curve
+from migration.dedupe.inspection import explain_golden, explain_nominals, read_links
 from migration.dedupe.model import read_model
 from migration.dedupe.review import review_queue
 from migration.dedupe.roles import read_records, read_roles
@@ -84,19 +84,35 @@ def evaluation_table(evaluation: Evaluation, title: str) -> Table:
 def evaluate(
     division: Annotated[str, typer.Argument(help="Division letter: its latest run.")],
     truth: Annotated[
-        Path, typer.Option(help="Parquet or CSV with columns nominal_id and person_id (the true person).")
-    ],
+        Path | None, typer.Option(help="Parquet or CSV with nominal_id and person_id; review labels where left out.")
+    ] = None,
     run_id: Annotated[str, typer.Option(help="Run; the division's latest where left out.")] = "",
 ) -> None:
-    """Figures of a run's links against truth: whole, by division, sex and age band, and by threshold."""
+    """Figures of a run's links: whole, by division, sex and age band, and by threshold; or by review labels."""
     context = read_run(get_settings(), division.upper(), run_id or None)
     console = Console()
+    if truth is None:
+        console.print(_label_table(context))
+        return
     for title, figures in evaluate_run(context, truth).items():
         console.print(evaluation_table(figures, title))
     curve = Table("score at least", "pairs", "precision", "recall of compared pairs", title="Threshold curve")
     for point in threshold_curve(context, truth):
         curve.add_row(f"{point.score:.0f}", f"{point.pairs:,}", f"{point.precision:.4f}", f"{point.recall:.4f}")
     console.print(curve)
+
+
+def _label_table(context: RunContext) -> Table:
+    from migration.load.engine import open_engine
+    from migration.load.judgements import read_judgements
+
+    engine = open_engine(context.settings)
+    labels = evaluate_labels(read_links(context), read_judgements(engine))
+    engine.dispose()
+    table = Table("figure", "value", "95 % interval", title="Against the open judgements")
+    for name, (value, low, high) in (("precision", labels.precision), ("recall", labels.recall)):
+        table.add_row(name, f"{value:.4f}", f"{low:.4f} to {high:.4f}")
+    return table
 
 
 @dedupe.command("review")
