@@ -14,6 +14,8 @@ from migration.geocode.text import BREAK, SLASH, tokenise
 from migration.geocode.vocabulary import vocabulary
 
 _ROAD = re.compile(r"[MAB]\d{1,4}M?")
+_ONLY_FIRST = frozenset({"NR", "NEAR", "OFF", "TOWARDS", "NEARBY", "BETWEEN"})
+"""Cues that are postal filler further on (`Rose Cottage, near Perth`)."""
 _MARKER_WORDS = frozenset(
     {
         "NORTHBOUND",
@@ -98,7 +100,7 @@ def _find_cue(tokens: tuple[str, ...], kinds: dict[str, tuple[tuple[str, ...], .
                 return Classified(LocationClass.JUNCTION, _trim(kept), " ".join(phrase), len(phrase))
     for phrase in kinds["relative"]:
         at = _starts_segment(tokens, phrase)
-        if at is not None and len(tokens) > len(phrase):
+        if at is not None and len(tokens) > len(phrase) and (at == 0 or phrase[0] not in _ONLY_FIRST):
             kept = _without(tokens, at, at + len(phrase))
             return Classified(LocationClass.RELATIVE, kept, " ".join(phrase), len(phrase))
     return None

@@ -16,7 +16,7 @@ from pathlib import Path
 
 CALIBRATION_FILE = Path(__file__).with_name("calibration.csv")
 Z = 1.96
-LEAST_SEEN = 60
+LEAST_SEEN = 150
 """Matches from which a pattern speaks for itself; fewer, and its parent's bound counts too."""
 ACCEPT_UPRN = 0.96
 """Confidence from which a UPRN is asserted. Chosen on the calibration set: see decision 0041."""

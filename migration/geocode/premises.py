@@ -118,7 +118,7 @@ def _read_side(tokens: tuple[str, ...], i: int) -> tuple[str, str, int] | None:
     following = tokens[i + 1] if i + 1 < len(tokens) else ""
     if len(tokens[i]) == 1 and tokens[i].isdigit() and following in sides:
         return f"{tokens[i]}:{sides[following]}", "", 2
-    if tokens[i] in sides:
+    if tokens[i] in sides and sides[tokens[i]] != "M":
         return f":{sides[tokens[i]]}", "", 1
     return None
 

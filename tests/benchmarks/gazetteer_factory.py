@@ -183,6 +183,7 @@ def _street(rng, town, name, locality, usrn, uprn, order):  # noqa: C901
     tenements = rng.random() < (0.45 if town.style != "flat_number" else 0.2)
     length = rng.randint(6, 70)
     sector = rng.randint(1, 9)
+    used: set[str] = set()
     units = rng.sample([a + b for a in "ABDEFGHJLN" for b in "ABDEFGHJLNPQRSTUW"], 8)
     for i in range(length):
         number = 2 * i + 1 + (i % 2) * rng.choice((0, 1))
@@ -198,13 +199,17 @@ def _street(rng, town, name, locality, usrn, uprn, order):  # noqa: C901
         elif roll < 0.05:
             row["pao_end_number"] = number + 2
         elif roll < 0.09:
-            row["pao_text"] = f"{rng.choice(HOUSE_NAMES)} {rng.choice(HOUSE_KINDS)}"
-            if rng.random() < 0.5:
+            name = f"{rng.choice(HOUSE_NAMES)} {rng.choice(HOUSE_KINDS)}"
+            row["pao_text"] = "" if name in used else name
+            used.add(name)
+            if row["pao_text"] and rng.random() < 0.5:
                 row["pao_start_number"] = ""
         elif roll < 0.12:
             row["organisation"] = f"{rng.choice(HOUSE_NAMES)} {rng.choice(STEMS)} {rng.choice(SHOPS)}"
         if tenements and roll > 0.05 and rng.random() < 0.6:
             name = f"{rng.choice(HOUSE_NAMES)} {rng.choice(BUILDINGS)}" if rng.random() < 0.1 else ""
+            name = "" if name in used else name
+            used.add(name)
             yield row | {"class_code": "PP", "organisation": "", "pao_text": name}
             parent = uprn
             for sao in _flats(rng, town.style):
