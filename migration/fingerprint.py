@@ -25,12 +25,12 @@ def row_text_sql(columns: Sequence[str]) -> str:
     """SQL text expression of a row: each value with its length, NULL as `N`."""
     if not columns:
         return "''"
-    return " || ".join(_value_text_sql(quote(c)) for c in columns)
+    return f"concat({', '.join(_value_text_sql(quote(c)) for c in columns)})"
 
 
 def _value_text_sql(column: str) -> str:
     text = f"{column}::VARCHAR"
-    return f"CASE WHEN {column} IS NULL THEN 'N' ELSE 'V' || length({text}) || ':' || {text} END"
+    return f"CASE WHEN {column} IS NULL THEN 'N' ELSE concat('V', length({text}), ':', {text}) END"
 
 
 def row_hash_sql(columns: Sequence[str]) -> str:

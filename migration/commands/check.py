@@ -19,6 +19,7 @@ def check(
 ) -> None:
     """Check packs without any data. Exit code 2 where one has a problem."""
     from migration.mapping.check import check_packs
+    from migration.mapping.code_memory import find_disagreements
 
     results = check_packs(get_settings(), tuple(d.upper() for d in division or ()))
     table = Table("division", "version", title="Mapping packs")
@@ -37,3 +38,6 @@ def check(
             console.print(f"[bold red]{result.division}[/]: {result.problem}", soft_wrap=True, highlight=False)
     if not all(r.is_sound for r in results):
         raise typer.Exit(2)
+    for item in find_disagreements(get_settings()):
+        meanings = "; ".join(f"{code} ({where})" for code, where in item.meanings)
+        console.print(f"remark: {item.list_name} {item.legacy_value} means {meanings}", soft_wrap=True, highlight=False)

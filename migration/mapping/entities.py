@@ -18,7 +18,7 @@ RECORD_KEYS = frozenset(
     {"from", "numbers", "group", "present", "when", "join", "pick", "split", "merged_into", "as_of"}
     | {"out_of_scope", "weed", "retention_class", "fields"}
 )
-JOIN_KEYS = frozenset({"table", "on", "pick", "collect", "separator"})
+JOIN_KEYS = frozenset({"table", "match", "pick", "collect", "separator"})
 RULE_KEYS = frozenset({"if", "reason", "confirmed_by", "cap"})
 ORDER_KEYS = frozenset({"column", "descending"})
 
@@ -156,9 +156,9 @@ def _build_joins(frame: Frame, node: Node | None, builder: Builder) -> tuple[Joi
     joins = []
     for alias, join in (node.children() if node else {}).items():
         check_keys(join, JOIN_KEYS, f"join {alias}", frame.problems)
-        table, on = join.get("table"), join.get("on")
+        table, on = join.get("table"), join.get("match")
         if table is None or on is None:
-            frame.problems.add(join.origin, f"join {alias} without table or on", "both")
+            frame.problems.add(join.origin, f"join {alias} without table or match", "both")
             continue
         system, name = frame.find_table(table, read_text(table))
         pairs = tuple((column, builder.expression(value)) for column, value in on.children().items())

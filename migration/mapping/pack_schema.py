@@ -92,7 +92,7 @@ def _record_types() -> dict[str, Any]:
 
 
 def _join_types() -> dict[str, Any]:
-    return {"table": {"type": "string"}, "on": _map("expression"), "collect": NAMES, "separator": {"type": "string"}}
+    return {"table": {"type": "string"}, "match": _map("expression"), "collect": NAMES, "separator": {"type": "string"}}
 
 
 def _rule_types() -> dict[str, Any]:
