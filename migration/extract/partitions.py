@@ -24,6 +24,7 @@ from migration.extract.database import DatabaseReader
 from migration.extract.reader import SOURCE_ROW, RawBatch, TableReader, add_source_row
 from migration.extract.sources import TableSource
 from migration.extract.totals import ControlTotals
+from migration.extract.watch import Watch
 from migration.layers import write_json
 
 PARTITION_ROWS = 500_000
@@ -132,7 +133,8 @@ class PartitionedReader:
     def _spool_ahead(self) -> Iterator[tuple["Future[None]", Partition]]:
         """Each partition with its work under way: as many at once as the system allows and the engine can share."""
         snapshot = self.reader.session.export_snapshot()
-        workers = self.source.system.max_connections - 1 if snapshot else 0
+        is_slowed = self.source.number("rows_per_second", 0) > 0
+        workers = self.source.system.max_connections - 1 if snapshot and not is_slowed else 0
         missing = [p for p in self.partitions if not p.path.exists()]
         done: Future[None] = Future()
         done.set_result(None)
@@ -165,12 +167,14 @@ class PartitionedReader:
 
 
 def _spool(reader: DatabaseReader, partition: Partition) -> None:
-    """Write a partition's rows to its file, whole or not at all."""
+    """Write a partition's rows to its file, whole or not at all, at the pace and in the hours of the system."""
     temporary = partition.path.with_suffix(".writing")
+    watch = Watch(reader.source)
     part = reader.narrow(partition.condition, reader.session)
     with pa.OSFile(str(temporary), "wb") as file, pa.ipc.new_stream(file, part.schema) as stream:
         for batch in part.read_batches():
             if batch.bad_lines:
                 part.measure_source(frozenset(line.source_row for line in batch.bad_lines))
             stream.write_batch(batch.rows.drop_columns([SOURCE_ROW]))
+            watch.advance(batch.rows.num_rows)
     temporary.replace(partition.path)
