@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from migration.geocode.candidates import same_name
 from migration.geocode.classify import Classified
 from migration.geocode.confidence import ACCEPT_COARSE, Calibration
 from migration.geocode.coordinates import LegacyPoint, distance_m
@@ -129,7 +130,7 @@ class Ladder:
         easting, northing, division, beat, postcode, street = self.gazetteer.place_of(row)
         usrn = self.gazetteer.streets[street].usrn if street >= 0 else None
         return Match(
-            LocationClass.ADDRESS,
+            self._class_of(c, row),
             level,
             rule,
             confidence,
@@ -144,6 +145,12 @@ class Ladder:
             margin,
             evidence,
         )
+
+    def _class_of(self, c: Candidate, row: int) -> LocationClass:
+        """PLACE where the text names the organisation that is there, else ADDRESS."""
+        organisation = self.gazetteer.dictionaries["org_key"][self.gazetteer.columns["org_key"][row]]
+        is_named = bool(c.reading.name) and bool(organisation) and same_name(c.reading.name, organisation)
+        return LocationClass.PLACE if is_named else LocationClass.ADDRESS
 
     def fall(
         self,

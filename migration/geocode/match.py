@@ -240,7 +240,7 @@ def _why_not(top: Candidate, others: list[Candidate], margin: float | None) -> R
         return Refusal.FLAT_UNKNOWN if top.flat == "UNKNOWN" else Refusal.FLAT_MISSING
     if top.resolution.place in ("NEAR", "CONFLICT", "MIXED") and top.pc not in ("UNIT", "STREET", "SECTOR"):
         return Refusal.CONTRADICTION
-    if top.resolution.rivals:
+    if top.resolution.rivals and top.name != "AGREE":
         return Refusal.STREET_AMBIGUOUS
     if any(o.level is MatchLevel.UPRN and _is_other_reading(top, o) for o in others):
         return Refusal.TWO_READINGS
