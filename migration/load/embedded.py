@@ -15,7 +15,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -46,6 +46,8 @@ SERVER_OPTIONS = {
     "log_min_error_statement": "panic",
 }
 """Bulk loads into fresh tables skip the log (`minimal`); the two last options keep values of rows out of the log."""
+FLEETING_OPTIONS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+"""What a server of tests adds: nothing is forced to disk."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,11 @@ def server_folder(home: Path) -> Path:
     return home.resolve() / "postgres"
 
 
-def start_server(home: Path) -> EmbeddedServer:
+def start_server(home: Path, *, is_durable: bool = True) -> EmbeddedServer:
     """The running server of `home`; starts it, or recovers it, where it does not run.
+
+    Args:
+        is_durable: False for a server of tests, whose data need not outlive a crash of the machine.
 
     Raises:
         ConfigError: no programs for this machine, a data folder of another version, or no user it can run as.
@@ -88,7 +93,7 @@ def start_server(home: Path) -> EmbeddedServer:
         if not (data / "PG_VERSION").exists():
             _initialise(folder, data)
         _end_leftovers(data)
-        _launch(folder, data)
+        _launch(folder, data, SERVER_OPTIONS if is_durable else SERVER_OPTIONS | FLEETING_OPTIONS)
         return _wait_until_ready(folder, data)
 
 
@@ -268,9 +273,9 @@ def _make_socket_folder(data: Path) -> Path:
     return folder
 
 
-def _launch(folder: Path, data: Path) -> None:
+def _launch(folder: Path, data: Path, server_options: Mapping[str, str]) -> None:
     """Start the postmaster in a session of its own, so that an interrupt of this process does not reach it."""
-    options = {**SERVER_OPTIONS, "unix_socket_directories": str(_make_socket_folder(data)), "port": str(PORT)}
+    options = {**server_options, "unix_socket_directories": str(_make_socket_folder(data)), "port": str(PORT)}
     arguments = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
     command = command_as_server_user([str(programs_folder() / "postgres"), "-D", str(data), *arguments], data)
     with (folder / "server.log").open("a") as log:

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from migration.errors import ConfigError, CutoverError, ReconciliationError
 from migration.layers import code_version
-from migration.load.content import read_content_hash
+from migration.load.content import hash_digests, read_content_hash
 from migration.load.failures import guard
 from migration.load.golden import LinkChange, apply_links
 from migration.load.partitions import NATIONAL, detach_partition, partition_name, qualified, restore_partition
@@ -132,14 +132,18 @@ def _compare_with_record(
     connection: sa.Connection, remaining: Sequence[PublishedRun], after: str, last: Publication
 ) -> bool | None:
     """Whether the content equals the one recorded when exactly these runs were national; refuses where it does not."""
-    recorded = _recorded_hash(connection, name_published(remaining))
-    if recorded is None or _judged_since(connection, recorded[1]) or _code_changed(connection, last):
-        return None
-    if recorded[0] != after:
+    if not remaining:
+        expected = hash_digests([])
+    else:
+        recorded = _recorded_hash(connection, name_published(remaining))
+        if recorded is None or _judged_since(connection, recorded[1]) or _code_changed(connection, last):
+            return None
+        expected = recorded[0]
+    if expected != after:
         raise ReconciliationError(
             f"rollback of division {last.division}",
             "national content that differs from what the same runs held before",
-            f"content hash {recorded[0][:12]}",
+            f"content hash {expected[:12]}",
             "Nothing was changed. Compare the partitions with their manifests: `migrate reconcile`.",
         )
     return True
@@ -149,8 +153,6 @@ def _recorded_hash(connection: sa.Connection, runs: list[str]) -> tuple[str, dat
     """National content hash, and when, of the last time that exactly these runs were national; None where never."""
     table = table_of("publication")
     rows = connection.execute(sa.select(table).order_by(table.c.publication_id)).all()
-    if not runs and rows:
-        return rows[0].hash_before, rows[0].done_at_utc
     stacks: dict[str, list[str]] = {}
     found = None
     for row in rows:

@@ -161,3 +161,8 @@ def test_server_log_holds_no_value_of_a_row(home: Path) -> None:
     log = (server_folder(home) / "server.log").read_text(encoding="utf-8")
     assert "duplicate key" in log
     assert "Invented Person" not in log
+
+
+@pytest.mark.parametrize(("is_durable", "fsync"), [(True, "on"), (False, "off")])
+def test_server_forces_commits_to_disk_unless_it_is_one_of_tests(home: Path, is_durable: bool, fsync: str) -> None:
+    assert execute(start_server(home, is_durable=is_durable), "SHOW fsync") == [(fsync,)]

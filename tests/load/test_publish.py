@@ -85,7 +85,7 @@ def test_rollback_of_both_divisions_leaves_the_empty_content(lake: Lake, engine:
     empty = national_content_hash(engine)
     publish_others(lake, engine, (FIRST, ["ann"]), (SECOND, ["ann"]))
     roll_back(lake, engine, FIRST)
-    roll_back(lake, engine, SECOND)
+    assert roll_back(lake, engine, SECOND).is_as_before is True
     assert national_content_hash(engine) == empty
     assert published_runs(engine) == []
     assert count(engine, "national.golden_nominal", "golden_status_code = 'LIVE'") == 0
