@@ -6,6 +6,7 @@ that probably holds personal data. Refuses: a run without a `raw` layer.
 """
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,8 @@ DATE_FORMATS = (
     "%Y%m%d",
 )
 DATE_SHARE = 0.9
+EMPTY_WORDS = frozenset({"id", "no", "num", "ref", "key", "seq", "code", "cd"})
+"""Words that many keys have in common and that say nothing of what they name."""
 
 
 @dataclass(frozen=True)
@@ -245,12 +248,15 @@ def find_inclusions(
 ) -> list[Inclusion]:
     """Probable foreign keys: columns at least 95 % of whose values stand in a key column of another table.
 
-    Only pairs whose names or ranges of length fit are tested, so the work stays small.
+    Only the tables' own keys are tested, and only against columns of the same shape and length; running numbers, which
+    any other running number seems to include, also need the words of the key's name.
     """
     paths = {(s.system.name, s.table.name): raw_path(context, s) for s in sources}
-    keys = [c for c in columns if c.is_key and c.distinct > 1]
+    own_keys = {(s.system.name, s.table.name): s.table.key for s in sources}
+    keys = [c for c in columns if c.is_key and c.distinct > 1 and (c.column,) == own_keys[c.system, c.table]]
     found = []
-    for column in columns:
+    referring = [c for c in columns if (c.column,) != own_keys[c.system, c.table]]
+    for column in referring:
         for key in keys:
             if (key.system, key.table) == (column.system, column.table) or not _may_refer(column, key):
                 continue
@@ -270,7 +276,15 @@ def _may_refer(column: ColumnProfile, key: ColumnProfile) -> bool:
     if (column.longest or 0) > (key.longest or 0) or column.date_format or key.date_format:
         return False
     shapes = {p for p, _ in key.patterns}
+    if all(set(p) <= set("9") for p in shapes) and not _names_key(column.column, key.column):
+        return False
     return column.type == key.type and bool(shapes & {p for p, _ in column.patterns})
+
+
+def _names_key(name: str, other: str) -> bool:
+    """Whether a column's name has every word of a key's name that says what it names."""
+    words = [{w for w in re.split(r"[^a-z]+", n.lower()) if w} - EMPTY_WORDS for n in (name, other)]
+    return bool(words[1] and words[1] <= words[0]) or name.lower() == other.lower()
 
 
 def _measure_inclusion(
