@@ -143,7 +143,7 @@ def scottish(  # noqa: C901
             kind = "held_out"
         entry = dict(entry)
         roll = rng.random()
-        if roll < 0.03 and entry["pao_start_number"]:
+        if roll < 0.03 and entry["pao_start_number"] and not entry["pao_text"]:
             entry["pao_start_number"], truth, kind = str(int(entry["pao_start_number"]) + 700), 0, "no_such_number"
         elif roll < 0.05 and entry["sao_text"].startswith("Flat "):
             entry["sao_text"], truth, kind = f"Flat {rng.randint(40, 90)}", 0, "no_such_flat"
