@@ -27,7 +27,7 @@ TRAINING_PAIRS = 100_000
 ROUNDS = 40
 SETTLED = 1e-5
 SMALLEST_M, SMALLEST_U = 1e-4, 1e-7
-PURITY_POWER = 6
+PURITY_POWER = 20
 COMMON_OUTCOME = 0.02
 """A caution that more of the true pairs would raise says more about the recording than about the people."""
 SEED = 20260921
