@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import duckdb
 
 VOLATILE_COLUMNS = frozenset({"run_id", "linked_at_utc"})
-"""Columns that say which run made a row, and so are left out of content hashes. `linked_at_utc` is the time in the run id."""
+"""Columns that say which run made a row, left out of content hashes; `linked_at_utc` is the time in the run id."""
 
 
 def quote(name: str) -> str:

@@ -235,7 +235,7 @@ def time_compare(rows: int, folder: Path) -> list[dict[str, object]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["stages", "compare"])
+    parser.add_argument("what", choices=["stages", "compare"], nargs="?", default="compare")
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--home", type=Path)
     arguments = parser.parse_args()
