@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from migration.errors import ConfigError
 from migration.fingerprint import combine_hashes
@@ -16,6 +17,9 @@ from migration.mapping.load import load_pack
 from migration.mapping.model import Pack, SourceSystem, SourceTable
 from migration.records import RunContext
 from migration.settings import Settings
+
+SYNTHETIC_MARK = "SYNTHETIC.txt"
+"""File that a folder of invented records carries; the run report says so."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,13 @@ def resolve_location(settings: Settings, system: SourceSystem) -> str:
             f"Set {system.location_setting} in the environment.",
         )
     return location.replace("{home}", str(settings.home))
+
+
+def is_synthetic(location: str) -> bool:
+    """Whether the folder of a legacy system (or of its SQLite file) says that its records are invented."""
+    path = Path(location.removeprefix("sqlite:///"))
+    folder = path if path.is_dir() else path.parent
+    return (folder / SYNTHETIC_MARK).exists()
 
 
 def load_sources(context: RunContext) -> tuple[TableSource, ...]:

@@ -32,7 +32,7 @@ from migration.extract.raw_table import (
     write_table,
 )
 from migration.extract.readers import open_reader
-from migration.extract.sources import TableSource, find_source, load_sources
+from migration.extract.sources import TableSource, find_source, is_synthetic, load_sources
 from migration.extract.watch import Listener, Watch
 from migration.layers import LayerManifest, LayerWriter, current_manifest, find_manifest, stage_key, write_layer
 from migration.mapping.model import SourceKind
@@ -196,6 +196,8 @@ def _write_raw(context: RunContext, sources: tuple[TableSource, ...], keys: dict
             _link(staging_folder(context, source) / ROWS, writer.path(f"{source.system.name}/{source.table.name}"))
         _write_quarantine(context, sources, writer)
         writer.facts["table_keys"] = keys
+        if any(is_synthetic(source.location) for source in sources):
+            writer.facts["note"] = "SYNTHETIC"
         writer.facts["sample_percent"] = context.sample_percent
         writer.facts["quarantined"] = {where: f.quarantined for where, f in facts.items()}
         for name in ("control_totals", "schema_fingerprint", "source", "seconds"):
