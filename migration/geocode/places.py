@@ -90,25 +90,7 @@ def _place_match(
     if len(fits) > 1:
         site = _common_site(matcher, sorted(fits))
         if site is None:
-            evidence = write_evidence(alternatives=[[u, 0] for u in sorted(fits)[:5]])
-            named = tuple(p.key for p in places)
-            fallen = matcher.ladder.fall(LocationClass.PLACE, Refusal.TIE, "", named, None, "")
-            return Match(
-                LocationClass.PLACE,
-                fallen.level,
-                fallen.rule,
-                fallen.confidence,
-                Refusal.TIE,
-                None,
-                None,
-                None,
-                fallen.easting,
-                fallen.northing,
-                fallen.division,
-                fallen.beat,
-                0.0,
-                evidence,
-            )
+            return _refuse_tie(matcher, sorted(fits), places)
         uprn = site
     pc, place, same = fits.get(uprn, ("NONE", "NONE", "NONE"))
     row = gazetteer.find_uprn(uprn)
@@ -149,6 +131,28 @@ def _place_match(
         beat,
         None,
         write_evidence(roles=roles, pattern=pattern),
+    )
+
+
+def _refuse_tie(matcher: "Matcher", uprns: list[int], places: list[Span]) -> Match:
+    """Several entries have the name and no common site: only the named area is certain."""
+    named = tuple(p.key for p in places)
+    fallen = matcher.ladder.fall(LocationClass.PLACE, Refusal.TIE, "", named, None, "")
+    return Match(
+        LocationClass.PLACE,
+        fallen.level,
+        fallen.rule,
+        fallen.confidence,
+        Refusal.TIE,
+        None,
+        None,
+        None,
+        fallen.easting,
+        fallen.northing,
+        fallen.division,
+        fallen.beat,
+        0.0,
+        write_evidence(alternatives=[[u, 0] for u in uprns[:5]]),
     )
 
 
