@@ -24,6 +24,7 @@ from migration.settings import Settings
 HERE = Path(__file__).parent
 UNLIKE = {"dq_result": "AND rule_id NOT LIKE 'volume.%'"}
 PLAN = yaml.safe_load((HERE / "faults.yml").read_text())
+pytestmark = pytest.mark.wide
 
 
 @dataclass(frozen=True)
