@@ -30,7 +30,7 @@ def status() -> None:
     engine = open_engine(settings)
     upgrade_schema(engine)
     table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0))
-    for heading in ("division", "last run", "verdict", "signed", "national"):
+    for heading in ("division", "last run", "verdict", "signed", "live"):
         table.add_column(heading, no_wrap=True)
     for row in read_board(settings, engine):
         table.add_row(*_cells(row))
@@ -49,5 +49,5 @@ def _cells(row: "DivisionStatus") -> tuple[str, ...]:
     run = f"{last.phase.value}{sample} {started:%d/%m %H:%M}"
     approvals = sum(decision.endswith("APPROVE") for decision in row.signed_by)
     signed = "refused" if approvals < len(row.signed_by) else f"{approvals} of 2"
-    national = "this run" if row.published_run == last.run_id else "earlier" if row.published_run else "no"
+    national = "yes" if row.published_run == last.run_id else "earlier" if row.published_run else "no"
     return (name, run, verdict, signed, national)

@@ -38,6 +38,6 @@ def waive(
         )
     Console().print(
         f"Waiver {waiver.waiver_id}: {rule} of division {waiver.division}, {waiver.cap_rows:,} rows until "
-        f"{waiver.expires_on}. Run `migrate validate {waiver.division}` and `migrate gate {waiver.division}` again.",
+        f"{waiver.expires_on}. Run `migrate gate {waiver.division}` again.",
         soft_wrap=True,
     )
