@@ -6,14 +6,11 @@ recorded is not loaded again; two processes never load at once. Refuses: nothing
 where it is compiled.
 """
 
-from pathlib import Path
-
 import sqlalchemy as sa
 
-from migration.duck import copy_to_parquet, open_session, read_parquet_sql, sql_text
-from migration.geocode.gazetteer.release import ReleaseManifest, read_release, table_path
+from migration.geocode.gazetteer.reference import reference_beats, reference_entries
+from migration.geocode.gazetteer.release import ReleaseManifest, read_release
 from migration.load.bulk import copy_table
-from migration.schema.model import Entity, load_schema
 from migration.schema.sql import table_of
 from migration.settings import Settings
 
@@ -21,6 +18,7 @@ LAYER, NO_DIVISION = "gazetteer", "-"
 RELEASE_COLUMN = "gazetteer_release"
 TABLES = {"beat": "beat", "entry": "gazetteer_entry"}
 """Tables of a compiled release and the national entity each becomes."""
+ROWS = {"beat": reference_beats, "gazetteer_entry": reference_entries}
 LOAD_LOCK = 0x67617A31
 
 
@@ -37,38 +35,17 @@ def load_gazetteer_reference(settings: Settings, engine: sa.Engine, release: str
         try:
             if _loaded_hashes(connection, release) == {entity: manifest.hashes[t] for t, entity in TABLES.items()}:
                 return 0
-            rows = {entity: _load_table(settings, engine, release, table, entity) for table, entity in TABLES.items()}
+            replaced = {RELEASE_COLUMN: release}
+            rows = {
+                entity: copy_table(engine, "reference", entity, ROWS[entity](settings, release), replace=replaced)
+                for entity in TABLES.values()
+            }
             _record(connection, manifest, rows)
             connection.commit()
         finally:
             connection.rollback()
             connection.execute(sa.text("SELECT pg_advisory_unlock(:key)"), {"key": LOAD_LOCK})
     return sum(rows.values())
-
-
-def _load_table(settings: Settings, engine: sa.Engine, release: str, table: str, entity: str) -> int:
-    path = settings.home / "spill" / f"{release}-{entity}.parquet"
-    try:
-        _write_entity(settings, release, table, load_schema().entity(entity), path)
-        return copy_table(engine, "reference", entity, path, replace={RELEASE_COLUMN: release})
-    finally:
-        path.unlink(missing_ok=True)
-
-
-def _write_entity(settings: Settings, release: str, table: str, entity: Entity, path: Path) -> None:
-    """The release's rows as the entity's columns; one row is kept of a doubled key (a finding of its check)."""
-    columns = ", ".join(
-        f.name if f.name != RELEASE_COLUMN else f"{sql_text(release)} AS {f.name}" for f in entity.fields
-    )
-    source = read_parquet_sql(table_path(settings, release, table))
-    keys = ", ".join(entity.key)
-    order = ", ".join(entity.field_names)
-    query = f"""
-        SELECT {columns} FROM {source}
-        QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY {order}) = 1
-    """
-    with open_session(settings) as connection:
-        copy_to_parquet(connection, query, path, {})
 
 
 def _loaded_hashes(connection: sa.Connection, release: str) -> dict[str, str]:
