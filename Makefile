@@ -8,6 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SET_UP := $(VENV)/.set-up
 BENCHES := $(VENV)-bench $(VENV)-bench-addresses
+BENCH_DBT := $(VENV)-bench-dbt
 SUPPORTED := import sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 15))
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do $$p -c "$(SUPPORTED)" 2>/dev/null && echo $$p && break; done)
 PYTEST := $(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist loadfile
@@ -42,12 +43,12 @@ lint: $(SET_UP) ## Formatting, style, types and YAML
 up: $(SET_UP) ## Start Airflow for a person; prints its address and logins; Ctrl-C stops it
 	@$(BIN)/migrate airflow up --port $(PORT)
 
-bench: $(BENCHES:=/.set-up) ## Run every benchmark, peers included
-	@export MIGRATION_BENCH_ADDRESSES=$(VENV)-bench-addresses/bin/python; \
+bench: $(BENCHES:=/.set-up) $(BENCH_DBT)/.set-up ## Run every benchmark, peers included
+	@export MIGRATION_BENCH_ADDRESSES=$(VENV)-bench-addresses/bin/python MIGRATION_BENCH_DBT=$(BENCH_DBT)/bin/dbt; \
 	for script in tests/benchmarks/bench_*.py; do echo "== $$script"; $(VENV)-bench/bin/python "$$script"; done
 
 clean: ## Remove what the targets made: environments, caches, the local Airflow and the working folder
-	@rm -rf $(VENV) $(BENCHES) .airflow .migration .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
+	@rm -rf $(VENV) $(BENCHES) $(BENCH_DBT) .airflow .migration .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
 
 # uv itself comes from the lock, by hash, through pip; everything else through uv, by hash.
 $(SET_UP): requirements.lock pyproject.toml
@@ -67,4 +68,11 @@ $(BENCHES:=/.set-up): $(VENV)-%/.set-up: $(SET_UP)
 	@test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
 	@$(BIN)/uv pip install --quiet --python $(@D)/bin/python --requirement requirements.lock
 	@$(BIN)/uv pip install --quiet --python $(@D)/bin/python --constraint requirements.lock --no-build-isolation --editable '.[$*]'
+	@touch $@
+
+# dbt cannot live beside Airflow (their parsers of SQL differ), and runs by its command alone.
+$(BENCH_DBT)/.set-up: $(SET_UP)
+	@echo "Setting up $(@D)"
+	@test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	@$(BIN)/uv pip install --quiet --python $(@D)/bin/python 'dbt-core>=1.10,<1.12' 'dbt-duckdb>=1.9'
 	@touch $@
