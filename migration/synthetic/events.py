@@ -15,7 +15,7 @@ from migration.synthetic.places import read_rows
 FIRST_DAY = np.datetime64("2010-01-04T00:00:00")
 AS_AT = np.datetime64("2023-12-01T00:00:00")
 RESOLUTION_TEAM_FROM = np.datetime64("2022-10-01T00:00:00")
-CODE_RETIRED_ON = np.datetime64("2021-04-01T00:00:00")
+CODE_RETIRED_ON = np.datetime64("2016-04-01T00:00:00")
 RETIRED_CODE = "11008"
 SERIOUS = ("01000", "02000", "06000", "08001", "11002", "11012", "47009")
 NO_TIME = np.datetime64("NaT", "s")
@@ -105,7 +105,7 @@ def make_reports(draws: Draws, division: str, count: int) -> Reports:
     recorded = choose_times(draws, count)
     mix = read_rows("crime_mix.csv")
     code_at = draws.choose("crime code", key * 8 + 1, [float(r["share"]) for r in mix])
-    code = take([r["code"] for r in mix], code_at)
+    code = _use_former_codes(take([r["code"] for r in mix], code_at), recorded)
     retired = _use_retired_code(draws, key, recorded, code)
     status = choose_statuses(draws, recorded)
     how, early = _choose_how_reported(draws, key, recorded)
@@ -148,6 +148,14 @@ def make_reports(draws: Draws, division: str, count: int) -> Reports:
             "transferred_report": status == "TRANSFERRED",
         },
     )
+
+
+def _use_former_codes(code: Texts, recorded: np.ndarray) -> Texts:
+    """The codes with those that did not exist yet on the day of recording as what was recorded then."""
+    newest_first = sorted((r for r in read_rows("crime_mix.csv") if r["since"]), key=lambda r: r["since"], reverse=True)
+    for row in newest_first:
+        code[(code == row["code"]) & (recorded < np.datetime64(row["since"]))] = row["formerly"]
+    return code
 
 
 def _use_retired_code(draws: Draws, key: Ints, recorded: np.ndarray, code: Texts) -> Bools:
@@ -269,6 +277,7 @@ def make_crimes(draws: Draws, reports: Reports) -> Crimes:
     further = draws.choose("crime code", key, [float(r["share"]) for r in mix])
     code = np.where(seq == 1, reports.first_code[report], take([r["code"] for r in mix], further)).astype(object)
     code[(seq > 1) & (code == RETIRED_CODE)] = "22001"
+    code = _use_former_codes(code, reports.recorded_at[report])
     with_property = {r["code"] for r in mix if r["has_property"] == "Y"}
     categories = {r["code"]: r["mo_category"] for r in mix}
     disposal, detected = _choose_disposals(draws, key, reports, report)
