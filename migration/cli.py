@@ -18,6 +18,8 @@ COMMANDS = (
     "packs",
     "run",
     "extract",
+    "delta",
+    "map",
     "geocode",
     "dedupe",
     "profile",

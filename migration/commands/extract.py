@@ -36,12 +36,12 @@ def extract(
         console.print(plan_table(plan_extract(RunContext(get_settings(), division.upper(), run_id or "plan"))))
         return
     context = read_run(get_settings(), division.upper(), run_id or None)
-    result = _extract_with_bars(console, lambda listener: extract_division(context, listener))
+    result = extract_with_bars(console, lambda listener: extract_division(context, listener))
     record_timing(context, result)
     console.print(timing_table([result]))
 
 
-def _extract_with_bars(
+def extract_with_bars(
     console: Console, run: Callable[[Callable[[str, int, int | None], None]], StageResult]
 ) -> StageResult:
     """Run the extract with a bar for each table: rows, rate and time left."""

@@ -21,7 +21,8 @@ SIDES = ("old", "new")
 MOST = 0.5
 """Share of its identifying columns that must differ before a key is held to stand for another record."""
 ENOUGH_VOTES = 2
-"""Identifying values a row must share with another key's former row before it is held to be that row."""
+"""Identifying values a row must share with another key's former row before it is held to be that row. Where a table
+has fewer such columns, a corrected text cannot be told from a key reused: that warns and does not stop."""
 
 
 def compare_extracts(
@@ -158,6 +159,7 @@ class _Comparison:
             return findings
         self._gather_votes(telling)
         moved = self.count("SELECT count(*) FROM pairs JOIN likeness USING (k) WHERE former <> k")
+        reused_stop = bounds.reused_stop if len(telling) >= ENOUGH_VOTES else 1.0
         most = " + ".join(f"({differs([c])})::INT" for c in telling)
         reused = self.count(
             f"SELECT count(*) FROM pairs ANTI JOIN likeness USING (k) WHERE {most} > {MOST * len(telling)}"
@@ -169,7 +171,7 @@ class _Comparison:
         return [
             *findings,
             *grade(FindingName.PAYLOADS_MOVED, moved, self.known, bounds.moved_warn, bounds.moved_stop),
-            *grade(FindingName.KEYS_REUSED, reused, self.known, 0.0, bounds.reused_stop),
+            *grade(FindingName.KEYS_REUSED, reused, self.known, 0.0, reused_stop),
             *grade(FindingName.RECORDS_REKEYED, rekeyed, self.keys["old"], 0.0, bounds.rekeyed_stop),
         ]
 

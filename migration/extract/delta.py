@@ -7,21 +7,24 @@ replaced by key, so equal rows under one key are kept as often as they occur. Re
 differ.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 import duckdb
+import numpy as np
+import pyarrow as pa
 
 from migration.duck import copy_to_parquet, open_session, read_parquet_sql
 from migration.errors import ReconciliationError, SourceError
 from migration.extract.extracts import open_extract
-from migration.extract.reader import SOURCE_ROW
+from migration.extract.reader import SOURCE_ROW, add_source_row
 from migration.fingerprint import quote, row_hash_sql, row_text_sql, table_hash
 from migration.settings import Settings
 
 CHANGE = "_change"
+BATCH_ROWS = 50_000
 
 
 class Change(StrEnum):
@@ -74,7 +77,7 @@ def find_delta(
         )
         order = ", ".join([*(quote(k) for k in key), *(quote(c) for c in columns if c not in key)])
         copy_to_parquet(connection, f"SELECT * FROM ({query}) ORDER BY {order}", delta, {})
-        return _count_changes(connection)
+        return count_changes(connection)
 
 
 def _check_same(old: Path, new: Path, left: dict[str, str], right: dict[str, str]) -> None:
@@ -89,9 +92,24 @@ def _check_same(old: Path, new: Path, left: dict[str, str], right: dict[str, str
     )
 
 
-def _count_changes(connection: duckdb.DuckDBPyConnection) -> DeltaCounts:
+def count_changes(connection: duckdb.DuckDBPyConnection) -> DeltaCounts:
+    """Keys of the session's table `changes` by their change."""
     counts = dict(connection.execute("SELECT change, count(*) FROM changes GROUP BY 1").fetchall())
     return DeltaCounts(*(int(counts.get(c.value, 0)) for c in Change))
+
+
+def read_applied(settings: Settings, full: Path, delta: Path, key: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """The rows of the full extract that `delta` makes of `full`, numbered from 1 in the order of the key.
+
+    Raises:
+        SourceError: an extract cannot be read, or the delta's columns are others.
+    """
+    with open_session(settings) as connection:
+        query, _ = _applied_sql(connection, full, delta, key)
+        before = 0
+        for batch in connection.execute(query).to_arrow_reader(BATCH_ROWS):
+            yield add_source_row(batch, before + 1 + np.arange(batch.num_rows))
+            before += batch.num_rows
 
 
 def apply_delta(settings: Settings, full: Path, delta: Path, key: Sequence[str], result: Path) -> int:
@@ -101,18 +119,28 @@ def apply_delta(settings: Settings, full: Path, delta: Path, key: Sequence[str],
         SourceError: an extract cannot be read, or the delta's columns are others.
     """
     with open_session(settings) as connection:
-        columns = open_extract(connection, "base", full)
-        changed = open_extract(connection, "delta", delta)
-        _check_same(full, delta, columns, {c: t for c, t in changed.items() if c != CHANGE})
-        kept = [c for c in columns if c != SOURCE_ROW]
-        names = ", ".join(quote(c) for c in kept)
-        rows = (
-            f"SELECT {names} FROM base WHERE {row_text_sql(key)} NOT IN (SELECT {row_text_sql(key)} FROM delta) "
-            f"UNION ALL SELECT {names} FROM delta WHERE {CHANGE} <> 'DELETE'"
-        )
-        order = ", ".join([*(quote(k) for k in key), *(quote(c) for c in kept if c not in key)])
-        number = f", row_number() OVER (ORDER BY {order}) AS {SOURCE_ROW}" if SOURCE_ROW in columns else ""
-        return copy_to_parquet(connection, f"SELECT {names}{number} FROM ({rows}) ORDER BY {order}", result, {})
+        query, is_numbered = _applied_sql(connection, full, delta, key)
+        connection.execute("SET preserve_insertion_order = true")
+        number = f", row_number() OVER () AS {SOURCE_ROW}" if is_numbered else ""
+        return copy_to_parquet(connection, f"SELECT *{number} FROM ({query})", result, {})
+
+
+def _applied_sql(
+    connection: duckdb.DuckDBPyConnection, full: Path, delta: Path, key: Sequence[str]
+) -> tuple[str, bool]:
+    """SELECT of the applied rows in the order of the key, and whether the extract numbers its rows."""
+    columns = open_extract(connection, "base", full)
+    changed = open_extract(connection, "delta", delta)
+    _check_same(full, delta, columns, {c: t for c, t in changed.items() if c != CHANGE})
+    kept = [c for c in columns if c != SOURCE_ROW]
+    names = ", ".join(quote(c) for c in kept)
+    text = row_text_sql(key)
+    rows = (
+        f"SELECT {names} FROM base WHERE {text} NOT IN (SELECT {text} FROM delta) "
+        f"UNION ALL SELECT {names} FROM delta WHERE {CHANGE} <> 'DELETE'"
+    )
+    order = ", ".join([*(quote(k) for k in key), *(quote(c) for c in kept if c not in key)])
+    return f"SELECT {names} FROM ({rows}) ORDER BY {order}", SOURCE_ROW in columns
 
 
 def content_hash(settings: Settings, extract: Path, ignored: Sequence[str] = ()) -> tuple[int, str]:

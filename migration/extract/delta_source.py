@@ -1,14 +1,16 @@
 """The delta of a database table since its last full extract, without reading the table again.
 
-Enters: the last full extract and an open session. Leaves: a delta as `delta` writes it. Every row's key and stamp
-are read: the stamp is the time of its last change where the pack names one (`changed_by`), else the hash of the row
-that the control totals use, made by the database itself. Only rows whose stamp is new are read whole. Must hold:
-rows that are gone are found, because all keys are compared; late edits are found, because stamps are compared and
-not only the newest ones. A system that edits rows without touching their time of change needs `changed_by` left
-out. Refuses: a table without a key.
+Enters: the last full extract and a reader of the table in a session's snapshot. Leaves: a delta as `delta` writes it.
+Every row's key and stamp are read: the stamp is the time of its last change where the pack names one (`changed_by`),
+else the hash of the row that the control totals use, made by the database itself. Only rows whose stamp is new are
+read whole, by key. Must hold: rows that are gone are found, because all keys are compared; late edits are found,
+because stamps are compared and not only the newest ones; the work is DuckDB's, in bounded memory. A system that
+edits rows without touching their time of change fails the proof of control totals that `delta_stage` makes of the
+result. Refuses: a table without a key.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,79 +21,110 @@ import pyarrow.parquet as pq
 from migration.duck import open_session as open_duckdb
 from migration.duck import read_parquet_sql
 from migration.errors import ConfigError
-from migration.extract.connections import Session
 from migration.extract.database import DatabaseReader
-from migration.extract.delta import CHANGE, Change, DeltaCounts
+from migration.extract.delta import CHANGE, DeltaCounts, count_changes
 from migration.extract.partitions import sql_literal
 from migration.extract.reader import SOURCE_ROW
 from migration.extract.sources import TableSource
 from migration.extract.totals import DUCKDB, TotalsDialect, column_kinds, row_text_of
+from migration.extract.watch import Watch
 from migration.fingerprint import quote
 from migration.settings import Settings
 
-KEYS_AT_ONCE = 400
+KEYS_AT_ONCE = 2_000
 FETCH_ROWS = 20_000
+MOST_CHANGED = 0.2
+"""Share of the table's rows that may be fetched by key; where more changed, one pass over the table is cheaper."""
+
+CHANGES = """
+CREATE TEMP TABLE changes AS
+SELECT k, change, row_number() OVER (PARTITION BY change = 'DELETE' ORDER BY k) AS n
+FROM (
+    SELECT
+        coalesce(base.k, now.k) AS k,
+        CASE WHEN base.k IS NULL THEN 'INSERT' WHEN now.k IS NULL THEN 'DELETE' ELSE 'UPDATE' END AS change
+    FROM base FULL JOIN now ON base.k = now.k
+    WHERE base.k IS NULL OR now.k IS NULL OR base.s IS DISTINCT FROM now.s
+    GROUP BY ALL
+)
+"""
+"""Each key whose stamp is new, or that is only on one side; numbered apart from the deleted ones."""
 
 
-def extract_delta(settings: Settings, source: TableSource, session: Session, full: Path, delta: Path) -> DeltaCounts:
-    """Write what changed in the table since `full` was taken to `delta`.
+@dataclass(frozen=True)
+class _Work:
+    """One table's delta being made."""
+
+    connection: duckdb.DuckDBPyConnection
+    reader: DatabaseReader
+    full: Path
+    watch: Watch
+
+    @property
+    def source(self) -> TableSource:
+        return self.reader.source
+
+    def key_text(self, dialect: TotalsDialect) -> str:
+        """SQL of a row's key as one text, each part with its length, NULL as `~`."""
+        return row_text_of(dialect, pa.schema([self.reader.schema.field(k) for k in self.source.table.key]))
+
+    def stamp(self, dialect: TotalsDialect) -> str:
+        """SQL of a row's stamp as text: the image of its time of change, or the number of its hash."""
+        column = self.source.table.changed_by
+        if column is not None:
+            return dialect.image_of(column, column_kinds(self.reader.schema)[column])
+        number = dialect.row_number.format(t=row_text_of(dialect, self.reader.schema))
+        return f"CAST({number} AS {'CHAR' if dialect.quote('a') == '`a`' else 'VARCHAR(40)'})"
+
+
+def extract_delta(
+    settings: Settings, reader: DatabaseReader, full: Path, delta: Path, watch: Watch | None = None
+) -> DeltaCounts:
+    """Write what changed in the reader's table since `full` was taken to `delta`.
+
+    Args:
+        watch: is told every key and every changed row that is read, and slows or stops the reading.
 
     Raises:
         ConfigError: the table has no key.
-        SourceError: the database cannot be read, or the table's columns are not the pack's.
+        SourceError: the database cannot be read, or the system's window has closed.
     """
+    source = reader.source
     if not source.table.key:
         where = f"pack of division {source.division}, source {source.where}"
         raise ConfigError(where, "no key", "the table's key", "Name it; a delta compares rows by key.")
-    reader = DatabaseReader(source, session)
+    schema = reader.schema.append(pa.field(SOURCE_ROW, pa.int64())).append(pa.field(CHANGE, pa.string()))
     with open_duckdb(settings) as connection:
-        _load_stamps(connection, reader, source, full)
-        changes = connection.execute(
-            "SELECT coalesce(b.k, n.k), CASE WHEN b.k IS NULL THEN 'INSERT' WHEN n.k IS NULL THEN 'DELETE' "
-            "ELSE 'UPDATE' END FROM base b FULL JOIN now n ON b.k = n.k WHERE b.s IS DISTINCT FROM n.s ORDER BY 1"
-        ).fetchall()
-        kinds = {tuple(key): Change(change) for key, change in changes}
-        schema = reader.schema.append(pa.field(SOURCE_ROW, pa.int64())).append(pa.field(CHANGE, pa.string()))
+        work = _Work(connection, reader, full, watch or Watch(source))
+        _load_stamps(work)
+        connection.execute(CHANGES)
         with pq.ParquetWriter(delta, schema, compression="zstd") as writer:
-            _write_gone(connection, writer, source, full, kinds)
-            _write_changed(writer, reader, source, kinds)
-    found = list(kinds.values())
-    return DeltaCounts(*(found.count(c) for c in Change))
+            _write_gone(work, writer)
+            for begin, end in _chunks(work):
+                _write_changed(work, writer, begin, end)
+        return count_changes(connection)
 
 
-def _load_stamps(
-    connection: duckdb.DuckDBPyConnection, reader: DatabaseReader, source: TableSource, full: Path
-) -> None:
-    """Tables `base` and `now`: key (a list of texts) and stamp of every row, in the extract and in the database."""
-    schema = reader.schema
-    key = ", ".join(DUCKDB.image_of(k, column_kinds(schema)[k]) for k in source.table.key)
-    stamp = _stamp_sql(DUCKDB, source, schema)
-    connection.execute(f"CREATE TEMP TABLE base AS SELECT [{key}] AS k, {stamp} AS s FROM {read_parquet_sql(full)}")
-    connection.execute("CREATE TEMP TABLE now (k VARCHAR[], s VARCHAR)")
-    for rows in _read_stamps(reader, source):
-        arrow = pa.table(
-            {"k": pa.array([list(r[:-1]) for r in rows], pa.list_(pa.string())), "s": pa.array([r[-1] for r in rows])}
-        )
-        connection.register("arrived", arrow)
-        connection.execute("INSERT INTO now SELECT k, s FROM arrived")
-        connection.unregister("arrived")
+def _load_stamps(work: _Work) -> None:
+    """Tables `base` and `now`: key and stamp of every row, in the extract and in the database."""
+    work.connection.execute(
+        f"CREATE TEMP TABLE base AS SELECT {work.key_text(DUCKDB)} AS k, {work.stamp(DUCKDB)} AS s "
+        f"FROM {read_parquet_sql(work.full)}"
+    )
+    work.connection.execute("CREATE TEMP TABLE now (k VARCHAR, s VARCHAR)")
+    for rows in _read_stamps(work):
+        keys, stamps = zip(*rows, strict=True)
+        arrived = pa.table({"k": pa.array(keys, pa.string()), "s": pa.array(stamps, pa.string())})
+        work.connection.register("arrived", arrived)
+        work.connection.execute("INSERT INTO now SELECT k, s FROM arrived")
+        work.connection.unregister("arrived")
+        work.watch.advance(len(rows))
 
 
-def _stamp_sql(dialect: TotalsDialect, source: TableSource, schema: pa.Schema) -> str:
-    """SQL of a row's stamp as text: the image of its time of change, or the number of its hash."""
-    column = source.table.changed_by
-    if column is not None:
-        return dialect.image_of(column, column_kinds(schema)[column])
-    number = dialect.row_number.format(t=row_text_of(dialect, schema))
-    return f"CAST({number} AS {'CHAR' if dialect.quote('a') == '`a`' else 'VARCHAR(40)'})"
-
-
-def _read_stamps(reader: DatabaseReader, source: TableSource) -> Iterator[list[tuple[str | None, ...]]]:
-    dialect = reader.session.engine.totals
-    kinds = column_kinds(reader.schema)
-    columns = [dialect.image_of(k, kinds[k]) for k in source.table.key] + [_stamp_sql(dialect, source, reader.schema)]
-    inner = reader.select_all()
-    for rows in reader.fetch_rows(f"SELECT {', '.join(columns)} FROM ({inner}) t", FETCH_ROWS):
+def _read_stamps(work: _Work) -> Iterator[list[tuple[str | None, ...]]]:
+    dialect = work.reader.session.engine.totals
+    columns = f"{work.key_text(dialect)}, {work.stamp(dialect)}"
+    for rows in work.reader.fetch_rows(f"SELECT {columns} FROM ({work.reader.select_all()}) t", FETCH_ROWS):
         yield [tuple(_as_text(v) for v in row) for row in rows]
 
 
@@ -101,58 +134,76 @@ def _as_text(value: Any) -> str | None:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
-def _write_gone(
-    connection: duckdb.DuckDBPyConnection,
-    writer: pq.ParquetWriter,
-    source: TableSource,
-    full: Path,
-    kinds: dict[tuple[str | None, ...], Change],
-) -> None:
-    """The old rows of keys that are gone."""
-    gone = [list(key) for key, change in kinds.items() if change is Change.DELETE]
-    if not gone:
-        return
-    schema = pq.read_schema(full)
-    texts = column_kinds(schema)
-    key = ", ".join(DUCKDB.image_of(k, texts[k]) for k in source.table.key)
-    connection.register("gone", pa.table({"g": pa.array(gone, pa.list_(pa.string()))}))
+def _count(work: _Work, query: str) -> int:
+    row = work.connection.execute(query).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _write_gone(work: _Work, writer: pq.ParquetWriter) -> None:
+    """The old row of each key that is gone; one, where equal rows stood under it."""
     names = ", ".join(quote(n) for n in writer.schema.names if n != CHANGE)
-    query = f"SELECT {names}, 'DELETE' AS {CHANGE} FROM {read_parquet_sql(full)} WHERE [{key}] IN (SELECT g FROM gone)"
-    writer.write_table(connection.execute(query).to_arrow_table().cast(writer.schema))
-    connection.unregister("gone")
+    query = (
+        f"SELECT {names}, change AS {CHANGE} FROM (SELECT *, {work.key_text(DUCKDB)} AS k "
+        f"FROM {read_parquet_sql(work.full)}) JOIN changes USING (k) WHERE change = 'DELETE' "
+        f"QUALIFY row_number() OVER (PARTITION BY k ORDER BY {SOURCE_ROW}) = 1 ORDER BY k"
+    )
+    for batch in work.connection.execute(query).to_arrow_reader(FETCH_ROWS):
+        writer.write_table(pa.Table.from_batches([batch]).cast(writer.schema))
 
 
-def _write_changed(
-    writer: pq.ParquetWriter,
-    reader: DatabaseReader,
-    source: TableSource,
-    kinds: dict[tuple[str | None, ...], Change],
-) -> None:
-    """The rows, read whole, of keys that are new or changed."""
-    wanted = [key for key, change in kinds.items() if change is not Change.DELETE]
-    for begin in range(0, len(wanted), KEYS_AT_ONCE):
-        some = wanted[begin : begin + KEYS_AT_ONCE]
-        for batch in reader.narrow(_key_condition(reader, source, some), reader.session).read_batches():
-            images = [[_image(v) for v in batch.rows.column(k).to_pylist()] for k in source.table.key]
-            changes = [kinds[tuple(key)].value for key in zip(*images, strict=True)]
-            table = pa.Table.from_batches([batch.rows]).append_column(CHANGE, pa.array(changes, pa.string()))
-            writer.write_table(table.cast(writer.schema))
+def _chunks(work: _Work) -> Iterator[tuple[int, int]]:
+    """Ranges of the numbered changes to read at once: all in one where they are a large share of the table."""
+    wanted = _count(work, "SELECT count(*) FROM changes WHERE change <> 'DELETE'")
+    if wanted > MOST_CHANGED * _count(work, "SELECT count(*) FROM now"):
+        yield 1, wanted
+        return
+    for begin in range(1, wanted + 1, KEYS_AT_ONCE):
+        yield begin, min(begin + KEYS_AT_ONCE - 1, wanted)
 
 
-def _image(value: Any) -> str | None:
-    return None if value is None else str(value)
+def _write_changed(work: _Work, writer: pq.ParquetWriter, begin: int, end: int) -> None:
+    """The rows, read whole, of the changes numbered `begin` to `end`.
+
+    The database may give more rows than were asked for (text that it compares without regard to case): only those
+    whose key is exactly one of the changes are kept.
+    """
+    chosen = f"change <> 'DELETE' AND n BETWEEN {begin} AND {end}"
+    keys = [row[0] for row in work.connection.execute(f"SELECT k FROM changes WHERE {chosen} ORDER BY n").fetchall()]
+    condition = _key_condition(work, keys) if len(keys) <= KEYS_AT_ONCE else ""
+    names = ", ".join(quote(n) for n in writer.schema.names if n != CHANGE)
+    query = (
+        f"SELECT {names}, change AS {CHANGE} FROM (SELECT *, {work.key_text(DUCKDB)} AS k FROM arrived) "
+        f"JOIN changes USING (k) WHERE {chosen}"
+    )
+    for batch in work.reader.narrow(condition, work.reader.session).read_batches():
+        if batch.bad_lines:
+            work.reader.measure_source(frozenset(line.source_row for line in batch.bad_lines))
+        work.connection.register("arrived", pa.Table.from_batches([batch.rows]))
+        found = work.connection.execute(query).to_arrow_table()
+        work.connection.unregister("arrived")
+        writer.write_table(found.cast(writer.schema))
+        work.watch.advance(batch.rows.num_rows)
 
 
-def _key_condition(reader: DatabaseReader, source: TableSource, keys: Sequence[tuple[str | None, ...]]) -> str:
-    """SQL condition that picks the rows of some keys."""
-    dialect, kinds = reader.session.engine.totals, column_kinds(reader.schema)
-    by_name = {c.name: c for c in reader.plan.columns}
-    images = [dialect.image[kinds[k]].format(c=by_name[k].expression) for k in source.table.key]
-    alternatives = [
-        " AND ".join(
-            f"{image} IS NULL" if value is None else f"{image} = {sql_literal(value, reader.session)}"
-            for image, value in zip(images, key, strict=True)
-        )
-        for key in keys
-    ]
-    return "(" + " OR ".join(f"({a})" for a in alternatives) + ")"
+def _key_condition(work: _Work, keys: list[str]) -> str:
+    """SQL condition that picks the rows of some keys: the exact keys, and the range an index on the key can use."""
+    session = work.reader.session
+    dialect, by_name = session.engine.totals, {c.name: c for c in work.reader.plan.columns}
+    kinds = column_kinds(work.reader.schema)
+    parts = []
+    for name in work.source.table.key:
+        image = dialect.image[kinds[name]].format(c=by_name[name].expression)
+        text = dialect.concat([dialect.byte_length.format(t=image), "':'", image])
+        parts.append(f"CASE WHEN {by_name[name].expression} IS NULL THEN '~' ELSE {text} END")
+    exact = f"{dialect.concat(parts)} IN ({', '.join(sql_literal(k, session) for k in keys)})"
+    first = by_name[work.source.table.key[0]]
+    if not pa.types.is_integer(first.type) or any(k.startswith("~") for k in keys):
+        return exact
+    numbers = [int(_first_part(k)) for k in keys]
+    return f"{first.order} >= {min(numbers)} AND {first.order} <= {max(numbers)} AND {exact}"
+
+
+def _first_part(key: str) -> str:
+    """The first value of a key's text."""
+    size, _, rest = key.partition(":")
+    return rest[: int(size)]

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from migration.errors import ReconciliationError, SourceError
 from migration.extract.connections import Session, open_session
 from migration.extract.contract_check import check_contract
+from migration.extract.delta_stage import gather_deltas, is_delta_staged, stage_delta
 from migration.extract.files import combine_file_hashes, find_files, hash_files
 from migration.extract.partitions import drop_parts, split_reader
 from migration.extract.plan import expected_rows, find_last_extract
@@ -50,11 +51,14 @@ def list_tables(context: RunContext) -> list[tuple[str, str]]:
     return [(s.system.name, s.table.name) for s in load_sources(context)]
 
 
-def extract_division(context: RunContext, listener: Listener | None = None) -> StageResult:
+def extract_division(
+    context: RunContext, listener: Listener | None = None, base: RunContext | None = None
+) -> StageResult:
     """Extract every source table and finish the `raw` layer; each database in one snapshot for all its tables.
 
     Args:
         listener: is told the rows of each table as they pass.
+        base: an earlier run: tables are made of its extract and what changed since (`delta_stage`).
 
     Raises:
         SourceError: a legacy system or file is missing, unreachable, damaged or not shaped as its pack says.
@@ -68,10 +72,10 @@ def extract_division(context: RunContext, listener: Listener | None = None) -> S
         with ExitStack() as stack:
             sessions: dict[str, Session] = {}
             for source in sources:
-                if _is_staged(context, source, keys[source.where]):
+                if _is_staged(context, source, keys[source.where], base):
                     continue
                 session = _shared_session(stack, sessions, source)
-                _stage_table(context, source, keys[source.where], session, listener)
+                _stage_table(context, source, keys[source.where], session, listener, base)
     return _finish(context, sources, keys, started)
 
 
@@ -134,9 +138,10 @@ def _shared_session(stack: ExitStack, sessions: dict[str, Session], source: Tabl
     return sessions[source.system.name]
 
 
-def _is_staged(context: RunContext, source: TableSource, key: str) -> bool:
-    facts = read_table_facts(staging_folder(context, source))
-    return facts is not None and facts.key == key
+def _is_staged(context: RunContext, source: TableSource, key: str, base: RunContext | None = None) -> bool:
+    folder = staging_folder(context, source)
+    facts = read_table_facts(folder)
+    return facts is not None and facts.key == key and (base is None or is_delta_staged(folder, base))
 
 
 def _is_in_layer(context: RunContext, source: TableSource, key: str) -> bool:
@@ -146,15 +151,23 @@ def _is_in_layer(context: RunContext, source: TableSource, key: str) -> bool:
 
 
 def _stage_table(
-    context: RunContext, source: TableSource, key: str, session: Session | None, listener: Listener | None = None
+    context: RunContext,
+    source: TableSource,
+    key: str,
+    session: Session | None,
+    listener: Listener | None = None,
+    base: RunContext | None = None,
 ) -> TableFacts:
     folder = staging_folder(context, source)
     folder.parent.mkdir(parents=True, exist_ok=True)
     watch = Watch(source, expected_rows(find_last_extract(context), source), listener)
     with open_reader(source, session) as reader:
-        split = split_reader(reader, source, folder, key)
         try:
-            facts = write_table(context, source, split, folder, key, watch)
+            if base is not None:
+                facts = stage_delta(context, base, reader, source, folder, key, watch)
+            else:
+                split = split_reader(reader, source, folder, key)
+                facts = write_table(context, source, split, folder, key, watch)
         except ReconciliationError:
             drop_parts(folder)
             raise
@@ -171,6 +184,7 @@ def _finish(context: RunContext, sources: tuple[TableSource, ...], keys: dict[st
     manifest = current_manifest(context, Layer.RAW, key)
     status = StageStatus.SKIPPED
     if manifest is None:
+        gather_deltas(context, {f"{s.system.name}/{s.table.name}": staging_folder(context, s) for s in sources})
         manifest = _write_raw(context, sources, keys, key)
         status = StageStatus.DONE
     shutil.rmtree(context.folder / ".raw.tables", ignore_errors=True)

@@ -65,7 +65,11 @@ def load_window(source: TableSource) -> Window | None:
 
 @dataclass
 class Watch:
-    """Follows one table. `now` and `sleep` are those of the machine; tests bring their own."""
+    """Follows one table. `now` and `sleep` are those of the machine; tests bring their own.
+
+    Attributes:
+        is_local: the rows come from the lake and not from the legacy system: no pace, no hours.
+    """
 
     source: TableSource
     expected: int | None = None
@@ -74,11 +78,12 @@ class Watch:
     sleep: Callable[[float], None] = time.sleep
     moment: Callable[[], datetime] = field(default=lambda: datetime.now().astimezone())
     rows: int = 0
+    is_local: bool = False
 
     def __post_init__(self) -> None:
         """Read the options and start the clock."""
-        self._window = load_window(self.source)
-        self._limit = self.source.number("rows_per_second", 0)
+        self._window = None if self.is_local else load_window(self.source)
+        self._limit = 0 if self.is_local else self.source.number("rows_per_second", 0)
         self._started = self._logged = self.now()
         self._check_window()
 

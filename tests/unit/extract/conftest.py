@@ -70,6 +70,7 @@ def _build_system(name: str, system: dict[str, Any]) -> SourceSystem:
             {},
             files=described.get("files", ""),
             options=described.get("options", {}),
+            changed_by=described.get("changed_by"),
         )
         for table, described in system["tables"].items()
     )

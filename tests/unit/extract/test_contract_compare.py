@@ -55,6 +55,14 @@ def test_keys_given_to_new_records_stop_the_run(compare) -> None:
     )
     assert findings[FindingName.KEYS_REUSED].count == 10
     assert findings[FindingName.KEYS_REUSED].severity is Severity.STOP
+
+
+def test_text_corrected_in_a_small_code_table_warns_and_does_not_stop(compare) -> None:
+    """One identifying column: nothing tells a corrected name from another record's."""
+    codes = [{"ID": str(i), "NAME": f"code {i}"} for i in range(40)]
+    findings, report = compare([{**codes[0], "NAME": "corrected"}, *codes[1:]], old=codes)
+    assert findings[FindingName.KEYS_REUSED].severity is Severity.WARN
+    assert report.stops == ()
     assert FindingName.PAYLOADS_MOVED not in findings
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from migration.errors import ConfigError
 from migration.extract.connections import open_session
+from migration.extract.database import DatabaseReader
 from migration.extract.delta import DeltaCounts, apply_delta, content_hash
 from migration.extract.delta_source import extract_delta
 from migration.extract.raw_table import ROWS, write_table
@@ -46,7 +47,7 @@ def test_full_extract_with_delta_is_the_new_full_extract(
     connection.close()
     delta, result = tmp_path / "delta.parquet", tmp_path / "result.parquet"
     with open_session(source.system, source.location) as session:
-        counts = extract_delta(context.settings, source, session, old, delta)
+        counts = extract_delta(context.settings, DatabaseReader(source, session), old, delta)
     assert counts == DeltaCounts(inserted=1, updated=500, deleted=2)
     assert apply_delta(context.settings, old, delta, source.table.key, result) == 1499
     assert content_hash(context.settings, result) == content_hash(context.settings, take_full("new"))
@@ -56,4 +57,4 @@ def test_table_without_a_key_is_a_settings_error(make_database, make_source, con
     path = make_database("CREATE TABLE CRIME (A text)")
     source = make_source(SourceKind.DATABASE, f"sqlite:///{path}", ["A"])
     with open_session(source.system, source.location) as session, pytest.raises(ConfigError, match="no key"):
-        extract_delta(context.settings, source, session, tmp_path / "full.parquet", tmp_path / "delta.parquet")
+        extract_delta(context.settings, DatabaseReader(source, session), tmp_path / "f.parquet", tmp_path / "d.parquet")
