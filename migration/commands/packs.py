@@ -16,7 +16,6 @@ def register(app: typer.Typer) -> None:
     group.command("diff")(diff)
     group.command("explain")(explain)
     group.command("scaffold")(scaffold)
-    group.command("preview")(preview)
     app.add_typer(group, name="packs")
 
 
@@ -104,27 +103,3 @@ def scaffold(
     for folder in result.folders:
         console.print(f"Written: {folder}", soft_wrap=True, highlight=False)
     console.print(f"Next: migrate check {result.division}")
-
-
-def preview(
-    division: Annotated[str, typer.Argument(help="Division letter.")],
-    run_id: Annotated[str, typer.Option(help="Run to compare with; the division's latest where left out.")] = "",
-) -> None:
-    """Show what the packs as they are now would change in a run: rows, fields and dispositions. Changes nothing."""
-    from migration.mapping.compare import compare_mapping
-    from migration.runs import read_run
-
-    change = compare_mapping(read_run(get_settings(), division.upper(), run_id or None))
-    console = Console()
-    console.print(f"Pack {change.version_before[:12]} in the run, {change.version_after[:12]} now.")
-    if change.is_empty:
-        console.print("Nothing would change.")
-        return
-    rows = Table("entity", "added", "removed", "changed", "fields", title="Rows")
-    for entity in change.entities:
-        fields = ", ".join(f"{f} {n:,}" for f, n in entity.fields.items())
-        rows.add_row(entity.entity, f"{entity.added:,}", f"{entity.removed:,}", f"{entity.changed:,}", fields)
-    fates = Table("entity", "before", "after", "records", "for instance", title="Dispositions")
-    for item in change.dispositions:
-        fates.add_row(item.entity, item.before, item.after, f"{item.records:,}", item.example_key)
-    console.print(rows, fates)

@@ -20,18 +20,25 @@ from migration.records import Layer, RunContext
 from migration.schema.model import Entity, load_schema
 
 PREVIEW = "preview-of-"
+SHOWN_KEYS = 5
 VOLATILE = frozenset({"run_id", "mapping_version", "row_hash", "source_row"})
 
 
 @dataclass(frozen=True)
 class EntityChange:
-    """How the rows of one entity would change; `fields` counts changed values by field."""
+    """How the rows of one entity would change.
+
+    Attributes:
+        fields: changed values by field.
+        keys: the first source keys of the rows that would be added, removed or changed.
+    """
 
     entity: str
     added: int
     removed: int
     changed: int
     fields: dict[str, int]
+    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -110,16 +117,25 @@ def _compare_entity(
         for f in fields
     )
     any_changed = " OR ".join(f"b.{name(f)} IS DISTINCT FROM a.{name(f)}" for f in fields)
+    joined = f"FROM {sides[0]} AS b FULL JOIN {sides[1]} AS a ON b.{key} = a.{key}"
     row = connection.execute(
         f"SELECT count(*) FILTER (b.{key} IS NULL), count(*) FILTER (a.{key} IS NULL), "
-        f"count(*) FILTER (b.{key} IS NOT NULL AND a.{key} IS NOT NULL AND ({any_changed})), {counts} "
-        f"FROM {sides[0]} AS b FULL JOIN {sides[1]} AS a ON b.{key} = a.{key}"
+        f"count(*) FILTER (b.{key} IS NOT NULL AND a.{key} IS NOT NULL AND ({any_changed})), {counts} {joined}"
     ).fetchone()
     added, removed, changed, *by_field = (int(v) for v in row or ())
     if not (added or removed or changed):
         return None
+    shown = connection.execute(
+        f"SELECT DISTINCT coalesce(b.source_key, a.source_key) {joined} "
+        f"WHERE b.{key} IS NULL OR a.{key} IS NULL OR {any_changed} ORDER BY 1 LIMIT {SHOWN_KEYS}"
+    ).fetchall()
     return EntityChange(
-        entity.name, added, removed, changed, {f: n for f, n in zip(fields, by_field, strict=True) if n}
+        entity.name,
+        added,
+        removed,
+        changed,
+        {f: n for f, n in zip(fields, by_field, strict=True) if n},
+        tuple(str(k) for (k,) in shown),
     )
 
 

@@ -4,11 +4,15 @@ from collections.abc import Callable
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner
 
+from migration.cli import build_app
 from migration.layers import layer_folder, read_manifest, write_layer
 from migration.mapping.compare import DispositionChange, compare_mapping
 from migration.mapping.stage import map_division
-from migration.records import Layer, RunContext
+from migration.records import Layer, Phase, RunContext
+from migration.runs import start_run
 from migration.settings import Settings
 
 Packs = Callable[..., Settings]
@@ -41,6 +45,7 @@ def test_another_meaning_of_a_code_shows_as_changed_values_of_its_field(packs: P
     packs(**{"divisions/Z/codes/state.csv": HEADER + "O,UNDER_ENQUIRY,Own,AGREED,crime_registrar,2026-09-02\n"})
     (entity,) = compare_mapping(context).entities
     assert (entity.added, entity.removed, entity.changed, entity.fields) == (0, 0, 2, {"status_code": 2})
+    assert entity.keys == ("1", "2")
 
 
 def test_a_preview_leaves_the_run_as_it_was_and_no_trace(packs: Packs) -> None:
@@ -50,3 +55,19 @@ def test_a_preview_leaves_the_run_as_it_was_and_no_trace(packs: Packs) -> None:
     assert read_manifest(context, Layer.MAPPED) == before
     assert [p.name for p in context.folder.parent.iterdir()] == [context.run_id]
     assert (layer_folder(context, Layer.RAW) / "legacy" / "CASES.parquet").exists()
+
+
+def test_map_compare_prints_the_change_and_maps_nothing(packs: Packs, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = packs()
+    mapped_run(settings)
+    context = start_run(
+        settings, "Z", phase=Phase.REHEARSAL, reason="test of the command", started_by="test", run_id="20260101T000000Z"
+    )
+    before = read_manifest(context, Layer.MAPPED)
+    packs(**{"divisions/Z/codes/state.csv": HEADER + "F,FILED,Settled,AGREED,crime_registrar,2026-09-02\n"})
+    monkeypatch.setenv("COLUMNS", "300")
+    monkeypatch.setattr("migration.commands.map.get_settings", lambda: settings)
+    result = CliRunner().invoke(build_app(), ["map", "z", "--compare", context.run_id])
+    assert result.exit_code == 0, result.output
+    assert "UNMAPPED_CODE" in result.output and "LOADED" in result.output and "crime_report" in result.output
+    assert read_manifest(context, Layer.MAPPED) == before
