@@ -16,7 +16,7 @@ from migration.dedupe.compiled import BoolArray, FloatArray, IntArray, LongArray
 from migration.dedupe.kernel import Tables, make_tables, mark_rules, score_blocks, score_pairs
 from migration.dedupe.matrix import Matrix
 from migration.dedupe.model import Model
-from migration.dedupe.program import compile_model
+from migration.dedupe.program import compile_model, telling_order
 
 CHUNK_PAIRS = 400_000
 RANK_COLUMNS = ("dob", "surname", "forename", "postcode")
@@ -76,7 +76,8 @@ def find_candidates(
         is_new: records to link into the rest; pairs of two others are left out, except in large blocks, whose order a
             new record can change. None means all records are new.
     """
-    tables = make_tables(matrix, compile_model(model, matrix))
+    program = compile_model(model, matrix)
+    tables = make_tables(matrix, program)
     new = np.ones(len(matrix), dtype=np.bool_) if is_new is None else is_new
     rank = rank_records(matrix, [c for c in RANK_COLUMNS if c in matrix.columns])
     keys = np.zeros((len(matrix), len(rules)), dtype=np.int32)
@@ -86,8 +87,11 @@ def find_candidates(
         for number, rule in enumerate(rules):
             blocks = build_blocks(matrix, rule, rank)
             keys[:, number] = blocks.key
+            sequence = telling_order(model, program, rule.columns)
             jobs = [
-                pool.submit(_score_chunk, tables, blocks, first, last, keys, number, new, model.thresholds.floor)
+                pool.submit(
+                    _score_chunk, tables, blocks, first, last, keys, number, new, model.thresholds.floor, sequence
+                )
                 for first, last in _chunks(blocks)
             ]
             done = [job.result() for job in jobs]
@@ -132,7 +136,15 @@ def _chunks(blocks: Blocks) -> Iterator[tuple[int, int]]:
 
 
 def _score_chunk(
-    tables: Tables, blocks: Blocks, first: int, last: int, keys: IntArray, rule: int, is_new: BoolArray, floor: float
+    tables: Tables,
+    blocks: Blocks,
+    first: int,
+    last: int,
+    keys: IntArray,
+    rule: int,
+    is_new: BoolArray,
+    floor: float,
+    sequence: IntArray,
 ) -> _Part:
     room = int(_block_costs(blocks)[first:last].sum())
     left, right = np.empty(room, np.int32), np.empty(room, np.int32)
@@ -149,6 +161,7 @@ def _score_chunk(
         rule,
         is_new if is_full else np.ones_like(is_new),
         floor,
+        sequence,
         left,
         right,
         scores,
@@ -187,7 +200,7 @@ def score_given(
     """Scores and packed levels of given pairs of record numbers, whatever blocking would say of them."""
     tables = make_tables(matrix, compile_model(model, matrix, logs))
     scores, levels = np.empty(len(left), np.float64), np.empty(len(left), np.int64)
-    score_pairs(tables, left.astype(np.int32), right.astype(np.int32), -1e9, scores, levels)
+    score_pairs(tables, left.astype(np.int32), right.astype(np.int32), scores, levels)
     return scores, levels
 
 

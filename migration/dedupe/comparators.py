@@ -7,14 +7,14 @@ Refuses nothing: strings longer than 64 characters are compared by their first 6
 
 import numpy as np
 
-from migration.dedupe.compiled import ByteArray, compiled
+from migration.dedupe.compiled import ByteArray, compiled, compiled_inline, compiled_plain
 
 LONGEST = 64
 JARO_BOOST_FROM = 0.7
 PREFIX_WEIGHT = 0.1
 
 
-@compiled
+@compiled_inline
 def jaro(chars: ByteArray, left: int, left_length: int, right: int, right_length: int) -> float:
     """Jaro similarity, 0 to 1, of two runs of bytes."""
     left_length, right_length = min(left_length, LONGEST), min(right_length, LONGEST)
@@ -39,7 +39,7 @@ def jaro(chars: ByteArray, left: int, left_length: int, right: int, right_length
     return (common / left_length + common / right_length + (common - swaps // 2) / common) / 3.0
 
 
-@compiled
+@compiled_inline
 def _count_swaps(
     chars: ByteArray, left: int, left_length: int, left_hits: np.uint64, right: int, right_hits: np.uint64
 ) -> int:
@@ -56,7 +56,7 @@ def _count_swaps(
     return swaps
 
 
-@compiled
+@compiled_plain
 def jaro_winkler(chars: ByteArray, left: int, left_length: int, right: int, right_length: int) -> float:
     """Jaro-Winkler similarity, 0 to 1: Jaro, raised by up to four equal first letters where it is above 0.7."""
     similarity = jaro(chars, left, left_length, right, right_length)
@@ -68,7 +68,7 @@ def jaro_winkler(chars: ByteArray, left: int, left_length: int, right: int, righ
     return similarity + prefix * PREFIX_WEIGHT * (1.0 - similarity)
 
 
-@compiled
+@compiled_plain
 def within_one_edit(
     chars: ByteArray, left: int, left_length: int, right: int, right_length: int, may_swap: bool
 ) -> bool:
@@ -91,29 +91,65 @@ def within_one_edit(
     return bool(chars[first] == chars[second + 1] and chars[first + 1] == chars[second])
 
 
-@compiled
+@compiled_inline
+def _places_of(chars: ByteArray, letter: int, start: int, length: int) -> np.uint64:
+    """Bit i is set where the letter stands at place i of a run of bytes."""
+    places = np.uint64(0)
+    for place in range(length):
+        if chars[start + place] == letter:
+            places |= np.uint64(1) << np.uint64(place)
+    return places
+
+
+@compiled_plain
 def edit_distance(chars: ByteArray, left: int, left_length: int, right: int, right_length: int, may_swap: bool) -> int:
-    """Levenshtein distance or, with `may_swap`, optimal string alignment (no part is edited twice)."""
+    """Levenshtein distance or, with `may_swap`, optimal string alignment (no part is edited twice).
+
+    A column of the table is two machine words: where it rises and where it falls (Myers 1999; Hyyrö 2003).
+    """
     left_length, right_length = min(left_length, LONGEST), min(right_length, LONGEST)
-    before = np.zeros(LONGEST + 1, dtype=np.int32)
-    last = np.arange(LONGEST + 1).astype(np.int32)
-    row = np.zeros(LONGEST + 1, dtype=np.int32)
-    for i in range(1, left_length + 1):
-        row[0] = i
-        for j in range(1, right_length + 1):
-            cost = 0 if chars[left + i - 1] == chars[right + j - 1] else 1
-            best = min(row[j - 1] + 1, last[j] + 1, last[j - 1] + cost)
-            if (
-                may_swap
-                and i > 1
-                and j > 1
-                and chars[left + i - 1] == chars[right + j - 2]
-                and chars[left + i - 2] == chars[right + j - 1]
-            ):
-                best = min(best, before[j - 2] + 1)
-            row[j] = best
-        before, last, row = last, row, before
-    return int(last[right_length])
+    if left_length == 0:
+        return right_length
+    one = np.uint64(1)
+    last = one << np.uint64(left_length - 1)
+    rises, falls = ~np.uint64(0), np.uint64(0)
+    equal_before = diagonal = np.uint64(0)
+    distance = left_length
+    for j in range(right_length):
+        equal = _places_of(chars, chars[right + j], left, left_length)
+        swapped = (((~diagonal) & equal) << one) & equal_before if may_swap else np.uint64(0)
+        diagonal = (((equal & rises) + rises) ^ rises) | equal | falls | swapped
+        up = falls | ~(diagonal | rises)
+        down = diagonal & rises
+        if up & last != np.uint64(0):
+            distance += 1
+        if down & last != np.uint64(0):
+            distance -= 1
+        up = (up << one) | one
+        rises = (down << one) | ~(diagonal | up)
+        falls = up & diagonal
+        equal_before = equal
+    return distance
+
+
+@compiled_plain
+def damerau_within(chars: ByteArray, left: int, left_length: int, right: int, right_length: int, limit: float) -> bool:
+    """Whether the unrestricted Damerau-Levenshtein distance is at most `limit`, the whole table only where needed.
+
+    It is below optimal string alignment only where letters change places with others put in between, which costs two
+    edits or more; with two, the lengths differ by one and alignment needs three.
+    """
+    left_length, right_length = min(left_length, LONGEST), min(right_length, LONGEST)
+    if limit < 2:
+        return within_one_edit(chars, left, left_length, right, right_length, True)
+    aligned = edit_distance(chars, left, left_length, right, right_length, True)
+    if aligned <= limit:
+        return True
+    if limit < 3 and (aligned > 3 or abs(left_length - right_length) != 1):
+        return False
+    if aligned > 2 * limit:
+        return False
+    return damerau_distance(chars, left, left_length, right, right_length) <= limit
 
 
 @compiled
@@ -144,7 +180,7 @@ def damerau_distance(chars: ByteArray, left: int, left_length: int, right: int, 
     return int(grid[left_length + 1, right_length + 1])
 
 
-@compiled
+@compiled_inline
 def count_letters(mask: int) -> int:
     """Number of set bits of a letter mask."""
     value = mask & 0xFFFFFFFF
@@ -154,7 +190,7 @@ def count_letters(mask: int) -> int:
     return ((value * 0x01010101) & 0xFFFFFFFF) >> 24
 
 
-@compiled
+@compiled_inline
 def date_digits_differ_once(left: int, right: int) -> bool:
     """Whether two packed dates differ in one digit, or in two neighbouring digits that changed places."""
     wrong = 0
@@ -179,7 +215,7 @@ def date_digits_differ_once(left: int, right: int) -> bool:
     return wrong == 1
 
 
-@compiled
+@compiled_inline
 def day_and_month_swapped(left: int, right: int) -> bool:
     """Whether the day of one packed date is the month of the other, and the reverse, in the same year."""
     return (

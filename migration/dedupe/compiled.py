@@ -23,4 +23,24 @@ ByteArray = npt.NDArray[np.uint8]
 
 def compiled(function: Function) -> Function:
     """The function, compiled without the interpreter lock and cached on disk."""
-    return cast(Function, numba.njit(cache=True, nogil=True)(function))
+    return _compile(function, _nrt=True)
+
+
+def compiled_plain(function: Function) -> Function:
+    """The function, compiled as `compiled` does but without counting references to its arrays.
+
+    For what runs once a pair: counting costs more than the comparison, and two threads wait for each other's counts.
+    Such a function makes no array and returns none.
+    """
+    return _compile(function, _nrt=False)
+
+
+def compiled_inline(function: Function) -> Function:
+    """The function, compiled as `compiled_plain` does and put into its callers: a call would pass every array anew."""
+    return _compile(function, _nrt=False, forceinline=True)
+
+
+def _compile(function: Function, **options: bool) -> Function:
+    # `_nrt` (numba's run time, which counts references) passes from caller to callee unless a function says otherwise.
+    compile_with: Callable[..., Any] = numba.njit(cache=True, nogil=True, **cast(dict[str, Any], options))
+    return cast(Function, compile_with(function))

@@ -7,6 +7,7 @@ Refuses: a level that needs more than two conditions at once.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -84,6 +85,21 @@ def frequency_table(model: Model, matrix: Matrix) -> FloatArray:
         for c in model.frequency_columns
     ]
     return np.asarray(rows, dtype=np.float64) if rows else np.zeros((1, 1))
+
+
+def telling_order(model: Model, program: Program, agreed: Sequence[str]) -> IntArray:
+    """Numbers of the comparisons, those first that are expected to lower the bound of two different people most.
+
+    Args:
+        agreed: columns that the pairs to compare agree on: a comparison that these settle comes last.
+    """
+    drops = []
+    for number, comparison in enumerate(model.comparisons):
+        best = float(program.numbers[program.starts[number], 6])
+        drop = sum((level.u or 0.0) * (best - level.weight) for level in comparison.levels if not level.is_missing)
+        exact = {c for tests in comparison.levels[0].when for t in tests for c in t.columns}
+        drops.append(-1.0 if exact <= set(agreed) else drop)
+    return np.argsort(-np.asarray(drops), kind="stable").astype(np.int32)
 
 
 def _line(

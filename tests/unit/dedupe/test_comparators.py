@@ -8,8 +8,8 @@ import pytest
 from rapidfuzz.distance import OSA, DamerauLevenshtein, Jaro, JaroWinkler, Levenshtein
 
 from migration.dedupe import comparators
+from migration.dedupe.conditions import _date_test
 from migration.dedupe.explanation import _date_holds
-from migration.dedupe.kernel import _date_test
 from migration.dedupe.model import Condition, Operation
 from migration.dedupe.program import OPERATION_NUMBERS
 
@@ -74,6 +74,14 @@ def test_edit_distances_equal_rapidfuzz():
         assert run(comparators.edit_distance, left, right, False) == Levenshtein.distance(left, right)
         assert run(comparators.edit_distance, left, right, True) == OSA.distance(left, right)
         assert run(comparators.damerau_distance, left, right) == DamerauLevenshtein.distance(left, right)
+
+
+def test_damerau_within_equals_rapidfuzz_for_every_limit():
+    swapped_around = [("CA", "ABC"), ("ABCD", "BDAC"), ("19610419", "19614019"), ("ROSS", "SRO"), ("A" * 70, "B" * 70)]
+    for left, right in (*PAIRS, *swapped_around):
+        for limit in range(1, 6):
+            expected = DamerauLevenshtein.distance(left[:64], right[:64]) <= limit
+            assert run(comparators.damerau_within, left, right, limit) == expected, (left, right, limit)
 
 
 def test_within_one_edit_equals_rapidfuzz():
