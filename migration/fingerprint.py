@@ -6,7 +6,7 @@ rows encode to the same text (each value carries its length). Refuses nothing: e
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,16 +21,37 @@ def quote(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+EXACT_YEARS = ("0001-01-02 00:00:00+00", "9999-12-30 00:00:00+00")
+"""Between these the text of a point in time is that of its wall clock in UTC, which is cheaper to write."""
+
+
 def row_text_sql(columns: Sequence[str]) -> str:
     """SQL text expression of a row: each value with its length, NULL as `N`."""
-    if not columns:
+    return join_texts_sql({quote(c): f"{quote(c)}::VARCHAR" for c in columns})
+
+
+def join_texts_sql(texts: Mapping[str, str]) -> str:
+    """SQL text expression of a row: of each value the SQL that is null where it is, and that of its text.
+
+    One `concat`, which skips what is NULL, and no text in between.
+    """
+    if not texts:
         return "''"
-    return f"concat({', '.join(_value_text_sql(quote(c)) for c in columns)})"
+    return f"concat({', '.join(_tagged_sql(value, text) for value, text in texts.items())})"
 
 
-def _value_text_sql(column: str) -> str:
-    text = f"{column}::VARCHAR"
-    return f"CASE WHEN {column} IS NULL THEN 'N' ELSE concat('V', length({text}), ':', {text}) END"
+def _tagged_sql(value: str, text: str) -> str:
+    tag, colon = f"CASE WHEN {value} IS NULL THEN 'N' ELSE 'V' END", f"CASE WHEN {value} IS NOT NULL THEN ':' END"
+    return f"{tag}, length({text}), {colon}, {text}"
+
+
+def value_text_sql(column: str, type_name: str) -> str:
+    """SQL of what `column::VARCHAR` gives in a session in UTC, the cheapest way for the column's DuckDB type."""
+    if type_name not in ("TIMESTAMPTZ", "TIMESTAMP WITH TIME ZONE"):
+        return column if type_name == "VARCHAR" else f"{column}::VARCHAR"
+    first, last = (f"TIMESTAMPTZ '{day}'" for day in EXACT_YEARS)
+    clock = f"make_timestamp(epoch_us({column}))::VARCHAR || '+00'"
+    return f"CASE WHEN {column} BETWEEN {first} AND {last} THEN {clock} ELSE {column}::VARCHAR END"
 
 
 def row_hash_sql(columns: Sequence[str]) -> str:
@@ -56,9 +77,13 @@ def table_hash(connection: "duckdb.DuckDBPyConnection", relation: str, columns: 
         Doubling or dropping a row changes it, reordering does not.
     """
     kept = stable_columns(columns)
+    types = {str(r[0]): str(r[1]) for r in connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()}
+    # the texts in a layer of their own: each is used several times above
+    texts = {f"_text_{i}": value_text_sql(quote(c), types[c]) for i, c in enumerate(kept)}
+    columns_sql = ", ".join(f"{sql} AS {key}" for key, sql in texts.items()) or "NULL"
     query = (
         "SELECT count(*), coalesce(sum(md5_number_lower(t)), 0), coalesce(sum(md5_number_upper(t)), 0) "
-        f"FROM (SELECT {row_text_sql(kept)} AS t FROM {relation})"
+        f"FROM (SELECT {join_texts_sql({t: t for t in texts})} AS t FROM (SELECT {columns_sql} FROM {relation}))"
     )
     row = connection.execute(query).fetchone()
     rows, lower, upper = (int(v) for v in row) if row else (0, 0, 0)

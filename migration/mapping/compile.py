@@ -96,7 +96,7 @@ class Compiler:
         if join in self.joins:
             return self._joined_column(self.joins[join], column)
         raw = f"p.{name(f'{join}.{column}' if join else column)}"
-        return self.query.column(f"nullif(trim({raw}), '')", 0)
+        return self.query.column(f"tidy({raw})", 0)
 
     def _joined_column(self, join: Join, column: str) -> Value:
         keys = [self.query.settle(self.value(value)) for _, value in join.on]
@@ -176,7 +176,7 @@ class Compiler:
         if node.nulls:
             sql = f"CASE WHEN {sql} IN ({', '.join(literal(n) for n in node.nulls)}) THEN NULL ELSE {sql} END"
         if node.truncate:
-            sql = f"left({sql}, {node.truncate})"
+            sql = f"cut({sql}, {node.truncate})"
         return Value(sql, inner.level, inner.error, repaired)
 
     def _parse(self, node: Parse) -> Value:
@@ -201,6 +201,12 @@ class Compiler:
     def _target_type(self) -> str:
         return self.types[self.current.name][1] if self.current else "VARCHAR"
 
+    def day(self, node: Expression) -> Value:
+        """The day of a date or point in time, settled."""
+        value = self.query.settle(self.value(node))
+        is_timestamp = isinstance(node, Parse) and node.parser == "timestamp"
+        return self.query.column(f"utc_day({value.sql})" if is_timestamp else f"{value.sql}::DATE", value.level)
+
     def _lookup(self, node: Lookup) -> Value:
         inner = self.query.settle(self.value(node.inner))
         level = inner.level if self.as_of is None else max(inner.level, self.as_of.level)
@@ -212,7 +218,7 @@ class Compiler:
         missing = f"{inner.sql} IS NOT NULL AND {sql} IS NULL"
         error = f"CASE WHEN {missing} THEN {'NULL' if node.partial else literal('UNMAPPED_CODE')}"
         if self.as_of is not None:
-            outside = f"({self.as_of.sql}::DATE NOT BETWEEN {alias}.valid_from AND {alias}.valid_to)"
+            outside = f"({self.as_of.sql} NOT BETWEEN {alias}.valid_from AND {alias}.valid_to)"
             error += f" WHEN {outside} THEN 'CODE_NOT_VALID'"
             if self.current is not None and self.current.on_not_valid is Policy.SUCCESSOR:
                 sql = f"CASE WHEN {outside} THEN coalesce({alias}.successor_code, {sql}) ELSE {sql} END"

@@ -34,6 +34,8 @@ DIRECTIVES = {
 PACKED = {"%d": r"\d{2}", "%m": r"\d{2}", "%H": r"\d{2}", "%j": r"\d{3}", "%I": r"\d{2}"}
 """Directives of fixed width where nothing separates them (`%d%m%y`)."""
 ISO_FORMATS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S.%f")
+ISO_READERS = {"%Y-%m-%d %H:%M:%S": "iso_timestamp", "%Y-%m-%d": "iso_date"}
+"""Formats of which nearly every text has one spelling, and the macro that reads that spelling without a format."""
 ISO_DATES = ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S")
 LONDON = "Europe/London"
 PRECISIONS = ("MINUTE", "DAY", "MONTH", "YEAR", "NONE")
@@ -95,7 +97,7 @@ def _natural_precision(pattern: str) -> str:
 
 def naive_timestamp_sql(text: str, formats: tuple[Format, ...], century: object, as_at: str) -> str:
     """SQL of the wall-clock timestamp a text stands for; null where no format reads it."""
-    cases = []
+    cases = [f"{reader}({text})" for pattern, reader in ISO_READERS.items() if pattern in {f.pattern for f in formats}]
     for item in formats:
         parsed = f"try_strptime({text}, {literal(item.pattern)})"
         if "%z" in item.pattern:
@@ -121,7 +123,7 @@ def precision_sql(text: str, formats: tuple[Format, ...]) -> str:
 def utc_sql(naive: str, zone: str, ambiguous: str) -> str:
     """SQL of the UTC instant of a wall-clock timestamp."""
     if zone == "UTC":
-        return f"({naive} AT TIME ZONE 'UTC')"
+        return f"as_utc({naive})"
     later = "true" if ambiguous == "later" else "false"
     if zone == LONDON:
         return f"london_to_utc({naive}, {later})"
@@ -132,8 +134,8 @@ def time_error_sql(naive: str, zone: str) -> str:
     """SQL of the error code of a wall-clock time that occurs twice, or never; else null."""
     if zone == "UTC":
         return "NULL::VARCHAR"
-    guard = f"month({naive}) NOT IN (3, 10)" if zone == LONDON else "false"
-    return f"CASE WHEN {guard} THEN NULL ELSE clock_error({naive}, {literal(zone)}) END"
+    error = f"clock_error({naive}, {literal(zone)})"
+    return f"CASE WHEN may_change_clock({naive}) THEN {error} END" if zone == LONDON else error
 
 
 def range_error_sql(value: str, earliest: object, latest: object, as_at: str) -> str | None:

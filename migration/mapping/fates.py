@@ -71,13 +71,17 @@ def decide_record(
         if reference.target in RETENTION_PARENTS:
             retention.append(f"{alias}.retention")
     outcome, reason, rule = _final_outcome(decisions, entity)
-    extra = f"list_filter([{', '.join(problems)}], lambda x: x IS NOT NULL)" if problems else "[]::VARCHAR[]"
+    listed = "c._problems"
+    if problems:
+        found = " OR ".join(f"{p} IS NOT NULL" for p in problems)
+        more = f"list_filter([{', '.join(problems)}], lambda x: x IS NOT NULL)"
+        listed = f"CASE WHEN {found} THEN list_concat(c._problems, {more}) ELSE c._problems END"
     columns += [
         f"{outcome} AS _outcome",
         f"{reason} AS _reason",
         f"{rule} AS _rule",
         f"coalesce({', '.join(retention)}, 'STANDARD') AS _retention",
-        f"nullif(list_concat(c._problems, {extra}), []) AS _problems",
+        f"{listed} AS _problems",
     ]
     query = f"SELECT c.* REPLACE ({', '.join(columns)})\nFROM ({compiled}) AS c {' '.join(joins)}"
     connection.execute(f"COPY ({query}) TO {literal(path)} (FORMAT parquet, COMPRESSION zstd)")

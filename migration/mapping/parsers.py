@@ -109,12 +109,14 @@ def _pence(text: str, _options: Options, target: Target) -> Parsed:
 
 
 def _boolean(text: str, options: Options, _target: Target) -> Parsed:
-    sides = []
+    sides, usual = [], []
     for key, default, value in (("true_values", TRUE_VALUES, "true"), ("false_values", FALSE_VALUES, "false")):
         listed = options.get(key, list(default))
-        words = ", ".join(literal(str(v).upper()) for v in (listed if isinstance(listed, list) else [listed]))
+        values = [str(v).upper() for v in (listed if isinstance(listed, list) else [listed])]
+        words = ", ".join(map(literal, values))
+        usual += [f"WHEN {text} = {literal(v)} THEN {value}" for v in values[:1]]
         sides.append(f"WHEN upper({text}) IN ({words}) THEN {value}")
-    return Parsed(f"CASE {' '.join(sides)} END")
+    return Parsed(f"CASE {' '.join(usual)} {' '.join(sides)} END")
 
 
 def _pnc(text: str, _options: Options, target: Target) -> Parsed:

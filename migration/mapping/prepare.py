@@ -181,7 +181,7 @@ def _make_join(connection: duckdb.DuckDBPyConnection, pack: Pack, join: Join, re
     table = pack.system(join.system).table(join.table)
     view = name(f"{join.system}.{join.table}")
     keys = [name(column) for column, _ in join.on]
-    trimmed = ", ".join(f"nullif(trim({name(c)}), '') AS {name(c)}" for c in table.column_names)
+    trimmed = ", ".join(f"tidy({name(c)}) AS {name(c)}" for c in table.column_names)
     source = f"(SELECT {ROW_COLUMN}, {trimmed} FROM {view})"
     order = ", ".join(order_sql(name(o.column), is_descending=o.is_descending) for o in join.pick)
     whole = f"md5({row_text_sql(sorted(table.column_names))})"

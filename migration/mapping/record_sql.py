@@ -27,12 +27,20 @@ CODE_ERRORS = {"UNMAPPED_CODE": "on_unmapped", "CODE_NOT_VALID": "on_not_valid"}
 
 @dataclass(frozen=True)
 class Made:
-    """A field of the query: its usable value, and SQL of its problem (`Q|field|CODE` or `I|field|CODE`) and reason."""
+    """A field of the query as SQL.
+
+    Attributes:
+        value: its usable value.
+        problem: its problem, `Q|field|CODE` or `I|field|CODE`; None where it cannot have one.
+        quarantine: the reason that quarantines its record; None where nothing can.
+        has_problem: whether `problem` is there, cheap to ask of every row.
+    """
 
     field: Field
     value: str
-    problem: str | None
-    quarantine: str | None
+    problem: str | None = None
+    quarantine: str | None = None
+    has_problem: str = "false"
 
 
 class RecordSql:
@@ -55,7 +63,7 @@ class RecordSql:
             joins={j.alias: j for j in record.joins},
         )
         if record.as_of is not None:
-            self.compiler.as_of = self.query.settle(self.compiler.value(record.as_of))
+            self.compiler.as_of = self.compiler.day(record.as_of)
 
     def select(self) -> str:
         """The record's source records."""
@@ -78,7 +86,7 @@ class RecordSql:
         ]
         where = [k.sql for k in keep]
         if self.record.present:
-            there = (f"nullif(trim(p.{name(c)}), '') IS NOT NULL" for c in self.record.present)
+            there = (f"tidy(p.{name(c)}) IS NOT NULL" for c in self.record.present)
             where.append(f"({' OR '.join(there)})")
         tail = f"\nWHERE {' AND '.join(where)}" if where else ""
         inner = f"SELECT {', '.join(columns)}\nFROM {self.query.relation()} AS p{tail}"
@@ -127,12 +135,14 @@ class RecordSql:
 
     def _make(self, field: Field) -> list[Made]:
         if field.name == self.entity.key[-1]:
-            return [Made(field, "_id", None, None)]
+            return [Made(field, "_id")]
         item = self.maps.get(field.name)
         if item is None:
             undecided = field.is_required and field.filled_by is None and self.pack.is_draft
-            problem = (f"'Q|{field.name}|UNDECIDED'", "'UNDECIDED'") if undecided else (None, None)
-            return [Made(field, self._raw_text(field) or f"NULL::{duckdb_type(field)}", *problem)]
+            value = self._raw_text(field) or f"NULL::{duckdb_type(field)}"
+            if undecided:
+                return [Made(field, value, f"'Q|{field.name}|UNDECIDED'", "'UNDECIDED'", "true")]
+            return [Made(field, value)]
         return [self._judge(field, item, self.compiler.field_value(field.name))]
 
     def _raw_text(self, field: Field) -> str | None:
@@ -143,7 +153,7 @@ class RecordSql:
         if text is None:
             return None
         value = self.query.settle(self.compiler.value(text))
-        return f"left({value.sql}, {RAW_LENGTH})"
+        return f"cut({value.sql}, {RAW_LENGTH})"
 
     def _judge(self, field: Field, item: FieldMap, value: Value) -> Made:
         """The usable value of a field and its problem, by the field's policies."""
@@ -155,21 +165,25 @@ class RecordSql:
             held_error = self.query.column(error, value.level).sql
             kept = sorted(_kept_errors(item))
             usable = (
-                f"CASE WHEN {held_error} IS NULL OR {held_error} IN ({', '.join(map(literal, kept))}) THEN {typed} END"
+                f"CASE WHEN {held_error} IS NULL THEN {typed} "
+                f"WHEN {held_error} IN ({', '.join(map(literal, kept))}) THEN {typed} END"
             )
             if item.on_error is Policy.KEEP and field.type is FieldType.TEXT and field.length:
-                usable = f"left({usable}, {field.length})"
+                usable = f"cut({usable}, {field.length})"
         held = self.query.column(usable, value.level + (1 if held_error else 0))
         stop = self._stop(item, held, held_error)
         issue = held_error or "NULL"
+        signs = [f"{held_error} IS NOT NULL"] if held_error is not None else []
         if value.repaired is not None:
             issue = f"coalesce({issue}, CASE WHEN {value.repaired} THEN 'REPAIRED' END)"
+            signs.append(value.repaired)
         has_issue = held_error is not None or value.repaired is not None
         problem = f"'I|{field.name}|' || {issue}" if has_issue else None
         if stop is not None:
             stopped = f"'Q|{field.name}|' || {stop}"
             problem = stopped if problem is None else f"coalesce({stopped}, {problem})"
-        return Made(field, held.sql, problem, stop)
+            signs += [f"{held.sql} IS NULL"] if item.is_required else []
+        return Made(field, held.sql, problem, stop, " OR ".join(signs))
 
     def _stop(self, item: FieldMap, held: Value, error: str | None) -> str | None:
         """SQL of the reason that quarantines the record for this field; None where nothing can."""
@@ -181,7 +195,11 @@ class RecordSql:
             cases.append(
                 f"WHEN {held.sql} IS NULL THEN {f'coalesce({error}, ' if error else ''}'MISSING'{')' if error else ''}"
             )
-        return f"CASE {' '.join(cases)} END" if cases else None
+        if not cases:
+            return None
+        fine = [f"{error} IS NULL"] if error is not None else []
+        fine += [f"{held.sql} IS NOT NULL"] if item.is_required else []
+        return f"CASE WHEN {' AND '.join(fine)} THEN NULL {' '.join(cases)} END"
 
     def _rules(self) -> list[tuple[str, Value, str, str]]:
         found = []
@@ -263,8 +281,8 @@ def _problem_list(made: list[Made]) -> str:
     listed = [m.problem for m in made if m.problem is not None]
     if not listed:
         return "NULL::VARCHAR[]"
-    texts = ", ".join(listed)
-    return f"CASE WHEN coalesce({texts}, NULL) IS NOT NULL THEN list_filter([{texts}], lambda x: x IS NOT NULL) END"
+    found = " OR ".join(f"({m.has_problem})" for m in made if m.problem is not None)
+    return f"CASE WHEN {found} THEN list_filter([{', '.join(listed)}], lambda x: x IS NOT NULL) END"
 
 
 def _check_value(field: Field, value: Value) -> str | None:

@@ -30,5 +30,6 @@ def repair_mojibake(text: str) -> str:
 
 def register_repairs(connection: duckdb.DuckDBPyConnection) -> None:
     """Make `looks_garbled` and `repair_mojibake` known to a DuckDB session."""
-    connection.execute(f"CREATE OR REPLACE MACRO looks_garbled(x) AS regexp_matches(x, '{GARBLED}')")
+    found = f"CASE WHEN strlen(x) = length(x) THEN false ELSE regexp_matches(x, '{GARBLED}') END"  # ASCII never is
+    connection.execute(f"CREATE OR REPLACE MACRO looks_garbled(x) AS {found}")
     connection.create_function("repair_mojibake", repair_mojibake, ["VARCHAR"], "VARCHAR")

@@ -118,3 +118,46 @@ def test_a_format_that_cannot_be_read_is_refused_with_the_reason(bad: object) ->
 def test_an_unknown_zone_is_refused() -> None:
     with pytest.raises(ValueError, match="IANA"):
         dates.read_zone("Europe/Dundee")
+
+
+@pytest.mark.parametrize("later", [False, True])
+def test_every_hour_since_1970_has_the_instant_and_the_error_that_the_zone_rules_give(
+    session: duckdb.DuckDBPyConnection, later: bool
+) -> None:
+    session.execute("SET TimeZone = 'UTC'")
+    hours = "SELECT unnest(range(TIMESTAMP '1970-01-01', TIMESTAMP '2038-01-01', INTERVAL 30 MINUTE)) AS t"
+    zone = "'Europe/London'"
+    error = dates.time_error_sql("t", dates.LONDON)
+    row = session.execute(
+        f"SELECT count(*), count(*) FILTER (london_to_utc(t, {later}) <> zone_to_utc(t, {zone}, {later})), "
+        f"count(*) FILTER (t >= TIMESTAMP '1972-01-01' AND ({error}) IS DISTINCT FROM clock_error(t, {zone})) "
+        f"FROM ({hours})"
+    ).fetchone()
+    assert row == (1_192_176, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2019-01-01 10:00:00",
+        "2019-1-1 9:00:00",
+        "2019-01-01 10:00+01",
+        "2019-01-01T10:00:00",
+        "2019-02-29 10:00:00",
+        "-044-01-01 00:00:00",
+        "2019-01-01  1:00:00",
+        "2019-01-01 24:00:00",
+        "2019-01-01",
+        "2019-13-01",
+        "infinity",
+    ],
+)
+def test_the_short_way_of_reading_a_date_reads_what_the_formats_read_and_nothing_else(
+    session: duckdb.DuckDBPyConnection, text: str
+) -> None:
+    formats = dates.read_formats(["%Y-%m-%d %H:%M:%S", "%Y-%m-%d"], ())
+    whole = dates.naive_timestamp_sql("x", formats, None, "2023-12-01")
+    slow = whole.replace("iso_timestamp(x), iso_date(x), ", "")
+    assert slow != whole
+    row = session.execute(f"SELECT {whole} IS NOT DISTINCT FROM {slow} FROM (SELECT '{text}' AS x)").fetchone()
+    assert row == (True,)
