@@ -290,20 +290,12 @@ def note_failure(run: RunKey) -> None:
     Raises:
         CutoverError: always: whatever ran after a failure must not make it look like success.
     """
-    import sqlalchemy as sa
-
-    from migration.load.run_record import set_outcome
+    from migration.load.run_record import fail_run
     from migration.runner import national_engine
-    from migration.schema.sql import table_of
 
     context = open_run(run)
-    table = table_of("migration_run")
-    query = sa.select(table.c.outcome).where(
-        table.c.run_id == context.run_id, table.c.division_code == context.division
-    )
     with national_engine(context) as engine, engine.begin() as connection:
-        if connection.scalar(query.with_for_update()) == "RUNNING":
-            set_outcome(connection, context.division, context.run_id, "FAILED")
+        fail_run(connection, context)
     fix = "Read the failed task's error, repair, and clear that task: finished stages are not run again."
     raise CutoverError(f"run {context.division}/{context.run_id}", "a task that failed", "none", fix)
 

@@ -5,11 +5,12 @@ it opens the national database for the stages that need it and hands dedupe the 
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from migration.errors import MigrationError
 from migration.records import RunContext, Stage, StageResult
-from migration.runs import record_timing
+from migration.runs import read_timings, record_timing
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -34,6 +35,29 @@ def run_stages(context: RunContext, until: Stage = Stage.GATE) -> Iterator[Stage
         yield run_stage(context, stage)
         if stage is until:
             return
+
+
+@contextmanager
+def failure_on_record(context: RunContext) -> Iterator[None]:
+    """While stages are run by hand: an error or an interruption puts the run on record as failed, and goes on.
+
+    Before its rows are staged the database does not know a run, and nothing is written.
+    """
+    try:
+        yield
+    except BaseException:
+        with suppress(MigrationError):  # the error that ended the run is the one to see
+            _fail_run(context)
+        raise
+
+
+def _fail_run(context: RunContext) -> None:
+    from migration.load.run_record import fail_run
+
+    if Stage.STAGE.value not in read_timings(context):
+        return
+    with national_engine(context) as engine, engine.begin() as connection:
+        fail_run(connection, context)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from migration import commands
 from migration.records import Phase, RunContext, Stage, StageResult, StageStatus
-from migration.runner import run_stage
+from migration.runner import failure_on_record, run_stage
 from migration.runs import read_run, start_run
 from migration.settings import get_settings
 
@@ -52,7 +52,8 @@ def run(
     )
     console = Console()
     console.print(f"Division {context.division}, {context.phase}, run [bold]{context.run_id}[/]")
-    results = _run_with_progress(context, until, console)
+    with failure_on_record(context):
+        results = _run_with_progress(context, until, console)
     console.print(timing_table(results))
 
 
@@ -88,6 +89,8 @@ def _stage_command(stage: Stage) -> Callable[[str, str], None]:
         run_id: Annotated[str, typer.Option(help="Run; the division's latest where left out.")] = "",
     ) -> None:
         context = read_run(get_settings(), division.upper(), run_id or None)
-        Console().print(timing_table([run_stage(context, stage)]))
+        with failure_on_record(context):
+            result = run_stage(context, stage)
+        Console().print(timing_table([result]))
 
     return command

@@ -46,6 +46,14 @@ def set_outcome(connection: sa.Connection, division: str, run_id: str, outcome: 
     )
 
 
+def fail_run(connection: sa.Connection, context: RunContext) -> None:
+    """Say that an error ended a run; one that a red gate, a refusal or a publication ended keeps that outcome."""
+    table = table_of("migration_run")
+    mine = (table.c.run_id == context.run_id, table.c.division_code == context.division)
+    if connection.scalar(sa.select(table.c.outcome).where(*mine).with_for_update()) == "RUNNING":
+        set_outcome(connection, context.division, context.run_id, "FAILED")
+
+
 def record_manifests(connection: sa.Connection, context: RunContext) -> None:
     """Write one row per file of every layer the run has."""
     table = table_of("manifest")

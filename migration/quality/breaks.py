@@ -59,10 +59,11 @@ def reconcile_layers(
                 Break("values", layers, table, name, str(totals.non_null), str(other.non_null), owners.get(name, owner))
             )
         elif totals.fingerprint != other.fingerprint:
-            sides = (_short(totals.fingerprint or ""), _short(other.fingerprint or ""))
+            sides = (_short(totals.fingerprint), _short(other.fingerprint))
             found.append(Break("fingerprint", layers, table, name, *sides, owners.get(name, owner)))
-    if left.content != right.content and not found:
-        found.append(Break("rows' content", layers, table, "", _short(left.content), _short(right.content), owner))
+        elif totals.total != other.total:
+            sides = (totals.total or "none", other.total or "none")
+            found.append(Break("sum", layers, table, name, *sides, owners.get(name, owner)))
     return found
 
 

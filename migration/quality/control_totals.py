@@ -13,6 +13,7 @@ from migration.load.bulk import copy_table
 from migration.quality.breaks import Break
 from migration.quality.control import replace_run_rows
 from migration.quality.reconcile import Reconciliation
+from migration.quality.statistics import CELL, count_cells
 from migration.records import Disposition, Layer, RunContext
 
 ALL_COLUMNS = "-"
@@ -51,16 +52,18 @@ def _totals(found: Reconciliation) -> Iterator[tuple[str, str, str, str, str]]:
         yield "raw", table, "rows", ALL_COLUMNS, str(rows)
     for (layer, table), totals in sorted(found.totals.items()):
         yield layer, table, "rows", ALL_COLUMNS, str(totals.rows)
-        if totals.keys:
-            yield layer, table, "keys", ALL_COLUMNS, totals.keys
+        yield layer, table, "keys", ALL_COLUMNS, totals.keys
         yield layer, table, "content", ALL_COLUMNS, totals.content
         for name, column in totals.columns.items():
             yield layer, table, "non_null", name, str(column.non_null)
-            if column.fingerprint is not None:
-                yield layer, table, "fingerprint", name, column.fingerprint
-    for measure, cells in found.statistics.items():
-        for cell, count in cells.items():
+            yield layer, table, "fingerprint", name, column.fingerprint
+            if column.total is not None:
+                yield layer, table, "sum", name, column.total
+    for measure, counts in count_cells(found.cells).items():
+        for cell, count in counts.items():
             yield "staging", "crime", measure, cell, str(count)
+    for cell, totals in sorted(found.cells.items()):
+        yield "staging", "crime", CELL, cell, totals.content
     for number, item in enumerate(found.breaks, start=1):
         yield "break", _break_place(item), f"break {number}"[:20], item.column or ALL_COLUMNS, item.check
 

@@ -1,132 +1,109 @@
-"""Fingerprints of rows and columns that DuckDB and PostgreSQL compute alike.
+"""Fingerprints of tables by PostgreSQL's own hash functions, and what a table's totals are.
 
-Enters: fields of an entity. Leaves: SQL in either dialect that gives a table's rows, the fingerprint of its rows, and
-per column how many values are there and their fingerprint. A fingerprint is the sum, over all rows, of 60 bits of an
-MD5. Must hold: row order does not count; equal values give equal sums in both engines; every value is hashed together
-with its row's key, so a value that moved to another row changes the sum. Refuses: JSON, which PostgreSQL stores
-re-written (its values are counted only), and floating point beyond six decimals.
+Enters: fields of an entity. Leaves: SQL that gives a PostgreSQL table's rows and, per column, how many values are
+there, their fingerprint and (numbers) their sum; optionally by group. A fingerprint is the sum over rows of the 64-bit
+hash of the value, seeded by the hash of the row's key. Must hold: row order does not count; a value that moved to
+another row changes the sum; `lake_fingerprints` computes the same for a file. Refuses nothing: every type has its hash
+(JSON by the text of its `jsonb`).
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from migration.fingerprint import quote
 from migration.schema.model import Entity, Field, FieldType
 
-SEPARATOR = "chr(31)"
-NULL_TEXT = "chr(30)"
-DOUBLE_SCALE = 1_000_000
-LARGEST_DOUBLE = 9.0e12
-"""Doubles up to this are compared to the sixth decimal as whole numbers; the schema holds coordinates and shares."""
-
-
-class Dialect(StrEnum):
-    """The engines that compute fingerprints."""
-
-    DUCKDB = "duckdb"
-    POSTGRESQL = "postgresql"
+SUMMED = frozenset({FieldType.INTEGER, FieldType.DECIMAL})
+_HASHES = {
+    FieldType.TEXT: "hashtextextended({c}, {seed})",
+    FieldType.INTEGER: "hashint8extended({c}, {seed})",
+    FieldType.DOUBLE: "hashfloat8extended({c}, {seed})",
+    FieldType.BOOLEAN: "hashint4extended({c}::int, {seed})",
+    FieldType.DATE: "hashint4extended({c} - DATE '2000-01-01', {seed})",
+    FieldType.TIMESTAMP: "timestamp_hash_extended({c} AT TIME ZONE 'UTC', {seed})",
+}
+"""Hash of a type's value; of decimals and JSON it is that of their text."""
 
 
 @dataclass(frozen=True)
 class ColumnTotals:
-    """Values that are there in a column, and the fingerprint of values with their keys (None: not fingerprinted)."""
+    """Values that are there in a column, their fingerprint, and their sum where they are numbers."""
 
     non_null: int
-    fingerprint: str | None
+    fingerprint: str
+    total: str | None = None
 
 
 @dataclass(frozen=True)
 class TableTotals:
-    """Totals of one table. `content` is the fingerprint of whole rows, `keys` of their keys (empty: not taken)."""
+    """Totals of one table, or of one group of its rows. `keys` is the fingerprint of its keys."""
 
     rows: int
     keys: str
-    content: str
-    columns: dict[str, ColumnTotals]
+    columns: Mapping[str, ColumnTotals] = field(default_factory=dict)
+
+    @property
+    def content(self) -> str:
+        """One hash of everything the totals say (hex)."""
+        columns = (f"{n}={c.non_null},{c.fingerprint},{c.total or ''}" for n, c in sorted(self.columns.items()))
+        return hashlib.sha256("\n".join((str(self.rows), self.keys, *columns)).encode()).hexdigest()
 
 
-def compared_fields(entity: Entity) -> tuple[Field, ...]:
-    """Fields whose values are fingerprinted: all but JSON."""
-    return tuple(f for f in entity.fields if f.type is not FieldType.JSON)
+def key_columns(entity: Entity) -> tuple[str, ...]:
+    """Columns that tell the rows of one division apart."""
+    return tuple(c for c in entity.key if c != "division_code")
 
 
-def key_text(entity: Entity) -> str:
-    """SQL text of a row's key; the division is the same for all rows of a table."""
-    parts = [quote(c) for c in entity.key if c != "division_code"]
-    return f" || {SEPARATOR} || ".join(f"{p}::text" for p in parts)
+def hash_sql(field: Field, seed: str) -> str:
+    """SQL hash of a field's value in PostgreSQL; NULL where the value is."""
+    return _HASHES.get(field.type, "hashtextextended({c}::text, {seed})").format(c=quote(field.name), seed=seed)
 
 
-def value_text(field: Field, dialect: Dialect) -> str:
-    """SQL text of a field's value, the same in both engines; NULL where the value is."""
-    column = quote(field.name)
-    if field.type is FieldType.DATE:
-        days = f"({column} - DATE '1970-01-01')"
-        return f"{days}::text"
-    if field.type is FieldType.TIMESTAMP:
-        if dialect is Dialect.DUCKDB:
-            return f"epoch_us({column})::text"
-        return f"(extract(epoch FROM {column}) * 1000000)::bigint::text"
-    if field.type is FieldType.DOUBLE:
-        scaled = f"floor({column} * {DOUBLE_SCALE} + 0.5)::bigint::text"
-        return (
-            f"CASE WHEN abs({column}) < {LARGEST_DOUBLE:.0f} THEN {scaled} WHEN {column} IS NOT NULL THEN 'large' END"
-        )
-    return f"{column}::text"
+def key_hash_sql(entity: Entity) -> str:
+    """SQL hash of a row's key: each column's hash is the seed of the next."""
+    seed = "0::bigint"
+    for name in key_columns(entity):
+        seed = f"coalesce({hash_sql(entity.field(name), seed)}, {seed})"
+    return seed
 
 
-def row_text(fields: Sequence[Field], dialect: Dialect) -> str:
-    """SQL text of a row: texts with their length, so that no two different rows read alike."""
-    parts = []
-    for field in fields:
-        text = value_text(field, dialect)
-        if field.type is FieldType.TEXT:
-            text = f"length({text}) || ':' || {text}"
-        parts.append(f"coalesce({text}, {NULL_TEXT})")
-    return f" || {SEPARATOR} || ".join(parts)
+def totals_sql(entity: Entity, relation: str, group: str = "''") -> str:
+    """SELECT of a row per group: its text, rows, key fingerprint; per field non-null, fingerprint, sum of numbers."""
+    parts = ["g", "count(*)", "coalesce(sum(k), 0)::text"]
+    for item in entity.fields:
+        parts += [f"count({quote(item.name)})", f"coalesce(sum({hash_sql(item, 'k')}), 0)::text"]
+        parts += [f"sum({quote(item.name)})::text"] if item.type in SUMMED else []
+    rows = f"SELECT t.*, {key_hash_sql(entity)} AS k, {group} AS g FROM {relation} t OFFSET 0"
+    return f"SELECT {', '.join(parts)} FROM ({rows}) AS hashed GROUP BY g"
 
 
-def hash_number(text: str, dialect: Dialect) -> str:
-    """SQL number of the first 60 bits of the MD5 of a text."""
-    if dialect is Dialect.DUCKDB:
-        return f"('0x' || left(md5({text}), 15))::bigint"
-    return f"('x0' || left(md5({text}), 15))::bit(64)::bigint"
-
-
-def totals_sql(entity: Entity, relation: str, dialect: Dialect, *, with_columns: bool) -> str:
-    """SELECT of one row: rows, key and row fingerprint, then per field non-null and (with columns) fingerprint."""
-    key = key_text(entity)
-    row = _sum(hash_number(row_text(compared_fields(entity), dialect), dialect))
-    parts = ["count(*)", _sum(hash_number(key, dialect)) if with_columns else "''", row]
-    for field in entity.fields:
-        parts.append(f"count({quote(field.name)})")
-        if with_columns and field.type is not FieldType.JSON:
-            text = f"{key} || {SEPARATOR} || {value_text(field, dialect)}"
-            parts.append(_sum(hash_number(text, dialect)))
-    return f"SELECT {', '.join(parts)} FROM {relation}"
-
-
-def read_totals(entity: Entity, row: Sequence[object], *, with_columns: bool) -> TableTotals:
-    """Totals from the row `totals_sql` gave."""
+def read_totals(entity: Entity, row: Sequence[object]) -> tuple[str, TableTotals]:
+    """Group and totals from a row `totals_sql` gave."""
     values = iter(row)
-    rows, keys, content = int(str(next(values))), str(next(values)), str(next(values))
+    group, rows, keys = str(next(values)), int(str(next(values))), str(next(values))
     columns = {}
-    for field in entity.fields:
-        non_null = int(str(next(values)))
-        has_hash = with_columns and field.type is not FieldType.JSON
-        columns[field.name] = ColumnTotals(non_null, str(next(values)) if has_hash else None)
-    return TableTotals(rows, keys, content, columns)
+    for item in entity.fields:
+        non_null, fingerprint = int(str(next(values))), str(next(values))
+        total = next(values) if item.type in SUMMED else None
+        columns[item.name] = ColumnTotals(non_null, fingerprint, None if total is None else str(total))
+    return group, TableTotals(rows, keys, columns)
 
 
-def row_hashes_sql(entity: Entity, relation: str, dialect: Dialect) -> str:
-    """SELECT of each row's name `k` and the MD5 `h` of its values: what names the rows two tables do not share.
-
-    A row is named by its legacy key; where the entity has none, by its own key.
-    """
-    name = "source_key" if entity.has_lineage else key_text(entity)
-    text = row_text(compared_fields(entity), dialect)
-    return f"SELECT {name} AS k, md5({text}) AS h FROM {relation}"
+def empty_totals(entity: Entity) -> TableTotals:
+    """Totals of a table without a row."""
+    return TableTotals(0, "0", {f.name: ColumnTotals(0, "0") for f in entity.fields})
 
 
-def _sum(number: str) -> str:
-    return f"coalesce(sum({number}), 0)::text"
+def row_hashes_sql(entity: Entity, relation: str, fields: Sequence[Field]) -> str:
+    """SELECT of each row's name, the hash of its key, and the hashes of some fields: what names differing rows."""
+    hashes = "".join(f", {hash_sql(f, 'k')} AS h{n}" for n, f in enumerate(fields))
+    rows = f"SELECT t.*, {key_hash_sql(entity)} AS k FROM {relation} t OFFSET 0"
+    return f"SELECT {name_sql(entity)} AS n, k{hashes} FROM ({rows}) AS hashed"
+
+
+def name_sql(entity: Entity) -> str:
+    """SQL text that names a row in a message: its legacy key; where the entity has none, its own."""
+    if entity.has_lineage:
+        return "source_key"
+    return " || '|' || ".join(f"{quote(c)}::text" for c in key_columns(entity))

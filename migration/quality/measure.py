@@ -1,10 +1,9 @@
-"""Totals of a table as the lake holds it and as PostgreSQL holds it, and the keys of rows they do not share.
+"""Totals of a staging or national table, and the keys of rows that it and a file do not share.
 
-Enters: a Parquet file or a staging table of an entity. Leaves: `TableTotals`, or keys.
-Must hold: per-column fingerprints are taken of tables up to `COLUMN_CELLS` cells; of larger ones the row fingerprint
-stands for all columns, and columns are measured only where it breaks (decision 0072). Refuses: values; keys only.
+Enters: a Parquet file and a PostgreSQL table of an entity. Leaves: `TableTotals`, or keys. Refuses: values; keys only.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
@@ -12,35 +11,26 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from migration.duck import read_parquet_sql
-from migration.quality.fingerprints import Dialect, TableTotals, read_totals, row_hashes_sql, totals_sql
+from migration.quality.fingerprints import TableTotals, empty_totals, read_totals, row_hashes_sql, totals_sql
+from migration.quality.lake_fingerprints import read_row_hashes
 from migration.schema.model import Entity
 
-COLUMN_CELLS = 5_000_000
-"""Tables of more cells than this get per-column fingerprints only once their row fingerprint breaks."""
 FETCHED_ROWS = 100_000
+NAMED_BY = 4
+"""Differing rows are looked for in at most so many of the columns that broke: more name no other rows."""
 
 
-def wants_columns(rows: int, entity: Entity) -> bool:
-    """Whether a table of so many rows gets a fingerprint per column at once."""
-    return rows * len(entity.fields) <= COLUMN_CELLS
-
-
-def measure_lake(
-    session: duckdb.DuckDBPyConnection, path: Path | None, entity: Entity, *, with_columns: bool
-) -> TableTotals:
-    """Totals of an entity's Parquet file; of an empty table where there is no file."""
-    if path is None:
-        empty = 3 + len(entity.fields) * 2
-        return read_totals(entity, [0] * empty, with_columns=with_columns)
-    sql = totals_sql(entity, read_parquet_sql(path), Dialect.DUCKDB, with_columns=with_columns)
-    return read_totals(entity, session.execute(sql).fetchone() or (), with_columns=with_columns)
-
-
-def measure_table(connection: sa.Connection, table: str, entity: Entity, *, with_columns: bool) -> TableTotals:
+def measure_table(connection: sa.Connection, table: str, entity: Entity) -> TableTotals:
     """Totals of a PostgreSQL table (quoted name) that holds an entity."""
-    sql = totals_sql(entity, table, Dialect.POSTGRESQL, with_columns=with_columns)
-    row = connection.exec_driver_sql(sql).one()
-    return read_totals(entity, list(row), with_columns=with_columns)
+    return measure_groups(connection, table, entity).get("", empty_totals(entity))
+
+
+def measure_groups(
+    connection: sa.Connection, relation: str, entity: Entity, group: str = "''"
+) -> dict[str, TableTotals]:
+    """Totals of a PostgreSQL relation by group."""
+    sql = totals_sql(entity, relation, group)
+    return dict(read_totals(entity, list(row)) for row in connection.exec_driver_sql(sql.replace("%", "%%")))
 
 
 def differing_keys(
@@ -49,23 +39,35 @@ def differing_keys(
     connection: sa.Connection,
     table: str,
     entity: Entity,
+    columns: Sequence[str],
     limit: int,
 ) -> tuple[str, ...]:
-    """Keys of the first rows, in key order, that only one side holds, or that the sides hold differently."""
-    session.execute("CREATE OR REPLACE TEMP TABLE right_rows (k VARCHAR, h VARCHAR)")
-    sql = row_hashes_sql(entity, table, Dialect.POSTGRESQL)
-    result = connection.execution_options(stream_results=True).exec_driver_sql(sql)
-    for part in result.partitions(FETCHED_ROWS):
-        arrow = pa.table({"k": [r[0] for r in part], "h": [r[1] for r in part]})
-        session.register("part", arrow)
-        session.execute("INSERT INTO right_rows SELECT k, h FROM part")
-        session.unregister("part")
-    left = "SELECT NULL AS k, NULL AS h WHERE FALSE"
+    """Names of the first rows, in order, that only one side holds, or whose `columns` the sides hold differently."""
+    fields = [f for f in entity.fields if f.name in columns][:NAMED_BY]
+    types = ", ".join(["n VARCHAR", "k BIGINT", *(f"h{i} BIGINT" for i in range(len(fields)))])
+    for side in ("left_rows", "right_rows"):
+        session.execute(f"CREATE OR REPLACE TEMP TABLE {side} ({types})")
     if path is not None:
-        left = row_hashes_sql(entity, read_parquet_sql(path), Dialect.DUCKDB)
+        for batch in list(read_row_hashes(session, read_parquet_sql(path), entity, fields)):
+            _insert(session, "left_rows", batch)
+    sql = row_hashes_sql(entity, table, fields)
+    result = connection.execution_options(stream_results=True).exec_driver_sql(sql)
+    names = list(result.keys())
+    for part in result.partitions(FETCHED_ROWS):
+        cells = zip(*part, strict=True)
+        kinds = [pa.string(), *[pa.int64()] * (len(names) - 1)]
+        arrays = [pa.array(c, kind) for c, kind in zip(cells, kinds, strict=True)]
+        _insert(session, "right_rows", pa.record_batch(arrays, names=names))
     query = (
-        f"WITH l AS ({left}), only_left AS (SELECT k, h FROM l EXCEPT ALL SELECT k, h FROM right_rows), "
-        "only_right AS (SELECT k, h FROM right_rows EXCEPT ALL SELECT k, h FROM l) "
-        "SELECT DISTINCT replace(k, chr(31), '|') FROM (FROM only_left UNION ALL FROM only_right) ORDER BY 1 LIMIT ?"
+        "SELECT DISTINCT n FROM ((FROM left_rows EXCEPT ALL FROM right_rows) "
+        "UNION ALL (FROM right_rows EXCEPT ALL FROM left_rows)) ORDER BY 1 LIMIT ?"
     )
-    return tuple(str(r[0]) for r in session.execute(query, [limit]).fetchall())
+    found = session.execute(query, [limit]).fetchall()
+    session.execute("DROP TABLE left_rows; DROP TABLE right_rows")
+    return tuple(str(r[0]) for r in found)
+
+
+def _insert(session: duckdb.DuckDBPyConnection, table: str, batch: pa.RecordBatch) -> None:
+    session.register("part", pa.Table.from_batches([batch]))
+    session.execute(f"INSERT INTO {table} SELECT * FROM part")
+    session.unregister("part")

@@ -6,7 +6,7 @@ layer that is not there or whose files are not those of its manifest.
 """
 
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
@@ -14,13 +14,14 @@ from pathlib import Path
 import duckdb
 import sqlalchemy as sa
 
-from migration.duck import open_session
+from migration.duck import open_session, read_parquet_sql
 from migration.layers import find_entity, find_manifest, hash_file, layer_folder, read_manifest
 from migration.mapping.load import load_pack
 from migration.mapping.model import Pack
 from migration.quality import ledger, measure, statistics
 from migration.quality.breaks import SHOWN_KEYS, Break, LedgerLine, close_ledger, reconcile_layers
 from migration.quality.fingerprints import TableTotals
+from migration.quality.lake_fingerprints import measure_file
 from migration.quality.raw_cells import compare_raw_cells
 from migration.quality.statistics import Cells
 from migration.quality.suite import staging_table
@@ -37,38 +38,52 @@ class Reconciliation:
     lines: tuple[LedgerLine, ...] = ()
     totals: dict[tuple[str, str], TableTotals] = field(default_factory=dict)
     raw_rows: dict[str, int] = field(default_factory=dict)
-    statistics: Cells = field(default_factory=dict)
+    cells: Cells = field(default_factory=dict)
     breaks: list[Break] = field(default_factory=list)
 
 
 def reconcile_run(context: RunContext, engine: sa.Engine) -> Reconciliation:
     """Compare every layer of a run with the next, and the newest with staging.
 
+    The server measures the staging tables while the lake is read.
+
     Raises:
         SourceError: a layer is missing or its files are not those of its manifest.
     """
     found = Reconciliation()
-    found.breaks += check_files(context)
     pack = load_pack(context.settings, context.division)
-    with open_session(context.settings) as session:
+    with ThreadPoolExecutor(1) as server, open_session(context.settings) as session:
+        staged = {e.name: server.submit(measure_staging, context, engine, e) for e in lake_entities()}
+        cells = server.submit(read_staging_cells, context, engine)
+        found.breaks += check_files(context)
         reconcile_ledger(context, session, pack, found)
         found.breaks += compare_raw_cells(context, session, pack, load_schema())
         for entity in lake_entities():
             reconcile_rewrites(context, session, entity, found)
-            reconcile_staging(context, session, engine, entity, found)
-        reconcile_statistics(context, session, engine, found)
+            reconcile_staging(context, session, engine, entity, found, staged[entity.name])
+        found.cells = cells.result()
+        found.breaks += statistics.compare_cells("mapped = staging", read_lake_cells(context, session), found.cells)
     return found
 
 
-def reconcile_statistics(
-    context: RunContext, session: duckdb.DuckDBPyConnection, engine: sa.Engine, found: Reconciliation
-) -> None:
-    """Recorded and detected crime by code and year: the newest files against staging."""
-    crime, report = find_entity(context, "crime"), find_entity(context, "crime_report")
+def measure_staging(context: RunContext, engine: sa.Engine, entity: Entity) -> TableTotals:
+    """Totals of an entity's staging table."""
     with engine.connect() as connection:
-        found.statistics = statistics.count_staging(connection, context.division)
-    lake = statistics.count_lake(session, crime, report) if crime and report else {}
-    found.breaks += statistics.compare_statistics(lake, found.statistics)
+        return measure.measure_table(connection, staging_table(entity.name, context.division), entity)
+
+
+def read_staging_cells(context: RunContext, engine: sa.Engine) -> Cells:
+    """Crime by year, code and disposal as staging holds it."""
+    crime, report = (staging_table(name, context.division) for name in ("crime", "crime_report"))
+    with engine.connect() as connection:
+        return statistics.read_table_cells(connection, crime, report, load_schema().entity("crime"))
+
+
+def read_lake_cells(context: RunContext, session: duckdb.DuckDBPyConnection) -> Cells:
+    """Crime by year, code and disposal as the newest files hold it."""
+    crime, report = find_entity(context, "crime"), find_entity(context, "crime_report")
+    entity, threads = load_schema().entity("crime"), context.settings.threads
+    return statistics.read_lake_cells(session, crime, report, entity, threads)
 
 
 def lake_entities() -> tuple[Entity, ...]:
@@ -108,8 +123,7 @@ def reconcile_ledger(
     found.breaks += ledger.find_doubled(session, disposition)
     for entity in load_schema().mapped_entities():
         found.breaks += ledger.compare_loaded(session, disposition, find_entity(context, entity.name), entity)
-        if measure.wants_columns(sum(raw_rows.values()), entity):
-            found.breaks += ledger.check_row_hashes(session, layer_folder(context, Layer.MAPPED), entity)
+        found.breaks += ledger.check_row_hashes(session, layer_folder(context, Layer.MAPPED), entity)
     rejects = layer_folder(context, Layer.REJECTED) / REJECTS
     found.breaks += ledger.compare_rejects(session, disposition, rejects if rejects.exists() else None)
 
@@ -142,10 +156,12 @@ def reconcile_rewrites(
 ) -> None:
     """An entity that a later stage wrote again keeps every row and every field but those that stage fills."""
     written = list(_files(context, entity))
+    kept, threads = (
+        replace(entity, fields=tuple(f for f in entity.fields if f.filled_by is None)),
+        context.settings.threads,
+    )
     for (before, old), (after, new) in pairwise(written):
-        kept = replace(entity, fields=tuple(f for f in entity.fields if f.filled_by is None))
-        left = measure.measure_lake(session, old, kept, with_columns=True)
-        right = measure.measure_lake(session, new, kept, with_columns=True)
+        left, right = (measure_file(session, read_parquet_sql(path), kept, threads) for path in (old, new))
         found.totals[(before.value, entity.name)] = left
         found.breaks += reconcile_layers(f"{before.value} = {after.value}", entity.name, left, right, owners(kept))
 
@@ -158,24 +174,25 @@ def _files(context: RunContext, entity: Entity) -> Iterable[tuple[Layer, Path]]:
 
 
 def reconcile_staging(
-    context: RunContext, session: duckdb.DuckDBPyConnection, engine: sa.Engine, entity: Entity, found: Reconciliation
+    context: RunContext,
+    session: duckdb.DuckDBPyConnection,
+    engine: sa.Engine,
+    entity: Entity,
+    found: Reconciliation,
+    staged: "Future[TableTotals]",
 ) -> None:
     """The newest file of an entity against its staging table: rows, keys, every value."""
     path = find_entity(context, entity.name)
-    table = staging_table(entity.name, context.division)
     layer = path.parent.name if path else Layer.MAPPED.value
-    with engine.connect() as connection:
-        with_columns = measure.wants_columns(_count(connection, table), entity)
-        left = measure.measure_lake(session, path, entity, with_columns=with_columns)
-        right = measure.measure_table(connection, table, entity, with_columns=with_columns)
-        breaks = reconcile_layers(f"{layer} = staging", entity.name, left, right, owners(entity))
-        if breaks and not with_columns:
-            left = measure.measure_lake(session, path, entity, with_columns=True)
-            right = measure.measure_table(connection, table, entity, with_columns=True)
-            breaks = reconcile_layers(f"{layer} = staging", entity.name, left, right, owners(entity))
-        if breaks:
-            keys = measure.differing_keys(session, path, connection, table, entity, SHOWN_KEYS)
-            breaks = [replace(b, keys=keys) for b in breaks]
+    left = measure_file(session, read_parquet_sql(path) if path else None, entity, context.settings.threads)
+    right = staged.result()
+    breaks = reconcile_layers(f"{layer} = staging", entity.name, left, right, owners(entity))
+    if breaks:
+        columns = [b.column for b in breaks if b.column]
+        with engine.connect() as connection:
+            table = staging_table(entity.name, context.division)
+            keys = measure.differing_keys(session, path, connection, table, entity, columns, SHOWN_KEYS)
+        breaks = [replace(b, keys=keys) for b in breaks]
     found.totals[(layer, entity.name)] = left
     found.totals[("staging", entity.name)] = right
     found.breaks += breaks
@@ -184,7 +201,3 @@ def reconcile_staging(
 def owners(entity: Entity) -> dict[str, str]:
     """Owner of each field, and of the entity under an empty name."""
     return {"": entity.owner, **{f.name: f.owner for f in entity.fields}}
-
-
-def _count(connection: sa.Connection, table: str) -> int:
-    return int(connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one())

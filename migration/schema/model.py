@@ -27,7 +27,20 @@ FIELD_KEYS = frozenset(
     {"type", "required", "codes", "keep_raw", "references", "pattern", "personal", "filled_by", "owner", "title"}
 )
 ENTITY_KEYS = frozenset(
-    {"area", "made_by", "owner", "title", "grain", "key", "unique", "partitioned", "lineage", "dated_by", "fields"}
+    {
+        "area",
+        "made_by",
+        "owner",
+        "title",
+        "grain",
+        "key",
+        "found_by",
+        "unique",
+        "partitioned",
+        "lineage",
+        "dated_by",
+        "fields",
+    }
 )
 RAW_LENGTH = 120
 
@@ -77,6 +90,7 @@ class Entity:
     """One table of the national schema; `fields` in column order, lineage last.
 
     `dated_by` leads from a row to the date its codes must be valid on: field names, each but the last a reference.
+    `found_by` names the columns of its only index, where the key is proved by its writer and not by the database.
     """
 
     name: str
@@ -91,6 +105,7 @@ class Entity:
     has_lineage: bool
     fields: tuple[Field, ...]
     dated_by: tuple[str, ...] = ()
+    found_by: tuple[str, ...] = ()
 
     def field(self, name: str) -> Field:
         """The field `name`. Raises KeyError where there is none."""
@@ -190,6 +205,7 @@ def _build_entity(name: str, raw: dict[str, Any], lineage: tuple[Field, ...]) ->
         has_lineage=has_lineage,
         fields=(*fields, *lineage) if has_lineage else tuple(fields),
         dated_by=tuple(raw["dated_by"].split(".")) if "dated_by" in raw else (),
+        found_by=tuple(raw.get("found_by", ())),
     )
 
 

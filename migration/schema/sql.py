@@ -121,13 +121,16 @@ def _add_table(metadata: sa.MetaData, entity: Entity) -> None:
         sa.Column(f.name, sql_type(f), nullable=not f.is_required, comment=f.title, autoincrement=False)
         for f in entity.fields
     ]
-    constraints: list[sa.Constraint] = [sa.PrimaryKeyConstraint(*entity.key, name=f"{entity.name}_key")]
+    constraints: list[sa.Constraint] = []
+    if not entity.found_by:
+        constraints.append(sa.PrimaryKeyConstraint(*entity.key, name=f"{entity.name}_key"))
     for number, unique in enumerate(entity.unique, start=1):
         constraints.append(sa.UniqueConstraint(*unique, name=f"{entity.name}_unique_{number}"))
     condition = length_check(entity)
     if condition is not None:
         constraints.append(sa.CheckConstraint(condition, name=f"{entity.name}_lengths"))
     indexes = [sa.Index(f"{entity.name}_{column}", column) for column in lookup_columns(entity)]
+    indexes += [sa.Index(f"{entity.name}_found_by", *entity.found_by)] if entity.found_by else []
     partition_by = f"LIST ({PARTITION_COLUMN})" if entity.is_partitioned else None
     sa.Table(
         entity.name,

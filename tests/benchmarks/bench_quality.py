@@ -19,14 +19,27 @@ from migration.fingerprint import row_hash_sql
 from migration.layers import write_layer
 from migration.load.engine import open_engine, upgrade_schema
 from migration.load.stage import load_staging
-from migration.mapping.model import Origin, Pack, Record, SourceColumn, SourceKind, SourceSystem, SourceTable
+from migration.mapping.expressions import Column, Expression, Lookup, Parse
+from migration.mapping.model import (
+    CodeDecision,
+    Crosswalk,
+    FieldMap,
+    Origin,
+    Pack,
+    Policy,
+    Record,
+    SourceColumn,
+    SourceKind,
+    SourceSystem,
+    SourceTable,
+)
 from migration.records import Layer, RunContext
 from migration.schema.arrow import duckdb_type
 from migration.schema.model import Entity, load_schema
 from migration.settings import Settings
 
 SYSTEM = "bench"
-SHARES = {"crime_report": 0.12, "crime": 0.19, "nominal": 0.18, "crime_nominal": 0.21, "location": 0.12}
+SHARES = {"crime_report": 0.11, "crime": 0.15, "nominal": 0.12, "crime_nominal": 0.18, "location": 0.10}
 """Share of the staged rows each mapped entity has; matches and links make up the rest."""
 VALUES = {
     "crime_report": {
@@ -43,7 +56,11 @@ VALUES = {
     },
     "crime": {
         "crime_id": "md5('c' || i)", "crime_report_id": "md5('r' || (i % $reports))", "crime_seq": "1 + i // $reports",
-        "crime_code": "'19004'", "crime_raw": "'19004'", "disposal_code": "'UNDETECTED'", "disposal_raw": "'U'",
+        "crime_code": "CASE WHEN i % 4 = 0 THEN '06000' ELSE '19004' END",
+        "crime_raw": "CASE WHEN i % 4 = 0 THEN 'L2' ELSE 'L1' END", "is_attempted": "i % 19 = 0",
+        "disposal_code": "CASE WHEN i % 3 = 0 THEN 'DETECTED_REPORTED' ELSE 'UNDETECTED' END",
+        "disposal_raw": "CASE WHEN i % 3 = 0 THEN 'D' ELSE 'U' END",
+        "detected_on": "CASE WHEN i % 3 = 0 THEN DATE '2010-01-20' + ((i % $reports % 5000000) // 1440)::INTEGER END",
     },
     "nominal": {
         "nominal_id": "md5('n' || i)", "nominal_type_code": "'PERSON'",
@@ -52,36 +69,65 @@ VALUES = {
         "born_on": "DATE '1950-02-03' + (i % 18000)::INTEGER", "born_on_precision_code": "'DAY'",
         "sex_code": "CASE WHEN i % 2 = 0 THEN 'MALE' ELSE 'FEMALE' END",
         "sex_raw": "CASE WHEN i % 2 = 0 THEN 'M' ELSE 'F' END", "home_location_id": "md5('l' || (i % $locations))",
+        "is_protected": "FALSE", "born_on_raw": "'known'",
     },
     "crime_nominal": {
         "crime_nominal_id": "md5('k' || i)", "crime_report_id": "md5('r' || (i % $reports))",
         "nominal_id": "md5('n' || (i % $nominals))",
-        "role_code": "CASE i % 3 WHEN 0 THEN 'COMPLAINER' ELSE 'ACCUSED' END",
-        "role_raw": "CASE i % 3 WHEN 0 THEN 'Complainer' ELSE 'Accused' END",
-        "dpa_category_code": "CASE i % 3 WHEN 0 THEN 'VICTIM' ELSE 'SUSPECT' END",
+        "role_code": "CASE WHEN i >= $reports THEN 'ACCUSED' WHEN i % 97 = 0 THEN 'WITNESS' ELSE 'COMPLAINER' END",
+        "role_raw": "CASE WHEN i >= $reports THEN 'Accused' WHEN i % 97 = 0 THEN 'Witness' ELSE 'Complainer' END",
+        "dpa_category_code": "CASE WHEN i >= $reports THEN 'SUSPECT' WHEN i % 97 = 0 THEN 'WITNESS' ELSE 'VICTIM' END",
     },
     "location": {
         "location_id": "md5('l' || i)", "location_raw_text": "i || ' Test Street, Inventedtown'",
         "premises": "i::VARCHAR", "street": "'Test Street'", "town": "'Inventedtown'",
+        "recorded_on": "DATE '2010-01-01' + (i % 4000)::INTEGER",
         "easting": "300000.0 + i % 9000", "northing": "700000.0 + i % 9000",
     },
     "location_match": {
         "location_id": "md5('l' || i)", "location_class_code": "'ADDRESS'", "match_level_code": "'UPRN'",
         "uprn": "9000000000 + i", "easting": "300000 + i % 9000", "northing": "700000 + i % 9000",
-        "beat_code": "'TB' || i % 90", "confidence": "0.99", "match_rule": "'EXACT'", "evidence": "'{}'",
+        "beat_code": "'TB' || i % 90", "confidence": "0.99", "match_rule": "'EXACT'",
+        "evidence": "'{\"rule\": \"EXACT\", \"unused\": [' || i % 90 || ']}'",
         "gazetteer_release": "'bench'",
     },
     "nominal_link": {
         "nominal_id": "md5('n' || i)", "golden_id": "'GN' || upper(left(md5('n' || i), 13))", "link_rule": "'SINGLE'",
         "model_version": "'m'", "linked_at_utc": "TIMESTAMPTZ '2026-09-01 00:00:00+00'",
     },
+    "golden_nominal": {
+        "golden_id": "'GN' || upper(left(md5('n' || i), 13))", "golden_status_code": "'LIVE'", "nominals": "1",
+        "divisions": "$division",
+    },
 }  # fmt: skip
+RAW = {
+    "crime_report": {
+        "legacy_crime_no": "legacy_crime_no",
+        "mo_summary_text": "mo_summary_text",
+        "status": "status_raw",
+        "recorded_at": "strftime(recorded_at_utc AT TIME ZONE 'Europe/London', '%d/%m/%Y %H:%M:%S')",
+    },
+    "crime": {"crime_code": "crime_raw", "disposal": "disposal_raw"},
+    "nominal": {"full_name": "full_name_raw", "surname": "surname", "forename": "forename_1"},
+    "crime_nominal": {"role": "role_raw"},
+    "location": {"location_text": "location_raw_text", "street": "street", "town": "town"},
+}
+"""Columns of the legacy tables, as SQL over the national rows they became."""
+FIELDS = {
+    "crime_report": {"legacy_crime_no": "legacy_crime_no", "mo_summary_text": "mo_summary_text"},
+    "crime": {},
+    "nominal": {"full_name_raw": "full_name", "surname": "surname", "forename_1": "forename"},
+    "crime_nominal": {},
+    "location": {"location_raw_text": "location_text", "street": "street", "town": "town"},
+}
+"""National fields that are copied from a legacy column."""
 
 
 def make_run(context: RunContext, rows: int) -> dict[str, int]:
     """Write raw, mapped, located and linked layers of about `rows` staged rows; returns the rows by entity."""
     counts = {e: int(rows * s) for e, s in SHARES.items()}
     counts |= {"location_match": counts["location"], "nominal_link": counts["nominal"]}
+    counts["golden_nominal"] = counts["nominal"]
     schema = load_schema()
     with open_session(context.settings) as session:
 
@@ -91,7 +137,9 @@ def make_run(context: RunContext, rows: int) -> dict[str, int]:
 
         with write_layer(context, Layer.RAW, "raw") as writer:
             for entity in SHARES:
-                query = f"SELECT i AS _source_row, 'K' || i AS legacy_key FROM range({counts[entity]}) t(i)"
+                columns = ", ".join(f"{sql} AS legacy_{name}" for name, sql in RAW[entity].items())
+                rows = entity_sql(context, schema.entity(entity), counts)
+                query = f"SELECT source_row AS _source_row, source_key AS legacy_key, {columns} FROM ({rows})"
                 session.execute(f"COPY ({query}) TO '{writer.path(f'{SYSTEM}/t_{entity}')}' (FORMAT parquet)")
             writer.facts["control_totals"] = {f"{SYSTEM}/t_{e}": {"rows": counts[e]} for e in SHARES}
         with write_layer(context, Layer.MAPPED, "mapped") as writer:
@@ -103,6 +151,7 @@ def make_run(context: RunContext, rows: int) -> dict[str, int]:
             write(writer.path("location_match"), "location_match")
         with write_layer(context, Layer.LINKED, "linked") as writer:
             write(writer.path("nominal_link"), "nominal_link")
+            write(writer.path("golden_nominal"), "golden_nominal")
     return counts
 
 
@@ -117,6 +166,7 @@ def entity_sql(context: RunContext, entity: Entity, counts: dict[str, int]) -> s
     columns = ", ".join(f"({values.get(f.name, 'NULL')})::{duckdb_type(f)} AS {f.name}" for f in entity.fields)
     for name, key in (("$reports", "crime_report"), ("$nominals", "nominal"), ("$locations", "location")):
         columns = columns.replace(name, str(counts[key]))
+    columns = columns.replace("$division", f"'{context.division}'")
     query = f"SELECT {columns} FROM range({counts[entity.name]}) t(i)"
     if not entity.has_lineage:
         return query
@@ -138,11 +188,28 @@ def make_pack(division: str) -> Pack:
     """The pack of the invented system."""
     from datetime import date
 
-    columns = (SourceColumn("legacy_key"),)
-    tables = tuple(SourceTable(f"t_{e}", ("legacy_key",), e, columns, {}) for e in SHARES)
+    origin = Origin("bench", 1)
+    columns = {e: tuple(SourceColumn(c) for c in ("legacy_key", *(f"legacy_{n}" for n in RAW[e]))) for e in SHARES}
+    tables = tuple(SourceTable(f"t_{e}", ("legacy_key",), e, columns[e], {}) for e in SHARES)
     system = SourceSystem(SYSTEM, SourceKind.DELIMITED, "", "", {}, "OFFICIAL-SENSITIVE", 1, "", tables)
-    records = tuple(Record(e, e, SYSTEM, f"t_{e}", Origin("bench", 1), ()) for e in SHARES)
-    return Pack(division, "bench", "bench", "v", date(2026, 9, 1), (system,), records, {}, ())
+    expressions: dict[str, dict[str, Expression]] = {
+        e: {name: Column(f"legacy_{column}") for name, column in FIELDS[e].items()} for e in SHARES
+    }
+    expressions["crime_report"]["recorded_at_utc"] = Parse(Column("legacy_recorded_at"), "timestamp", {})
+    expressions["crime"]["crime_code"] = Lookup(Column("legacy_crime_code"), "codes")
+    records = tuple(
+        Record(e, e, SYSTEM, f"t_{e}", origin, tuple(make_field(n, x) for n, x in expressions[e].items()))
+        for e in SHARES
+    )
+    agreed = {"L1": "19004", "L2": "06000"}
+    decisions = {k: CodeDecision(k, v, "", "AGREED", "bench", "2026-09-01", "", origin) for k, v in agreed.items()}
+    crosswalks = {"codes": Crosswalk("codes", decisions)}
+    return Pack(division, "bench", "bench", "v", date(2026, 9, 1), (system,), records, crosswalks, ())
+
+
+def make_field(name: str, expression: Expression) -> FieldMap:
+    """A field read by an expression, whose rows are quarantined where it cannot be."""
+    return FieldMap(name, expression, Origin("bench", 1), *[Policy.QUARANTINE] * 3, is_required=False)
 
 
 def time_stages(rows: int, home: Path) -> dict[str, float]:
