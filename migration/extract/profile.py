@@ -15,6 +15,7 @@ import duckdb
 
 from migration.duck import open_session, read_parquet_sql
 from migration.extract.profile_guess import guess_content, is_personal
+from migration.extract.profile_shapes import count_shapes, may_be_date
 from migration.extract.reader import SOURCE_ROW
 from migration.extract.sources import TableSource, load_sources
 from migration.fingerprint import quote
@@ -40,6 +41,8 @@ DATE_FORMATS = (
     "%Y%m%d",
 )
 DATE_SHARE = 0.9
+FORMAT_VALUES = 5_000
+"""Values, scattered over the column by their hash, that decide its date format."""
 EMPTY_WORDS = frozenset({"id", "no", "num", "ref", "key", "seq", "code", "cd"})
 """Words that many keys have in common and that say nothing of what they name."""
 
@@ -151,8 +154,8 @@ def _profile_column(
     )
     distinct = int(_row(connection, "SELECT count(*) FROM cells")[0])
     filled = int(rows) - int(nulls) - int(empties)
-    dates = _profile_dates(connection, kind)
-    patterns = _pairs(connection, f"SELECT {_shape('v')}, sum(n) FROM cells GROUP BY 1 {_at_least()}")
+    patterns = count_shapes(connection, SMALLEST_CELL, TOP_VALUES)
+    dates = _profile_dates(connection, kind, patterns)
     content = guess_content(name, [p for p, _ in patterns], is_date=dates.format is not None)
     personal = is_personal(name, content)
     top = _pairs(connection, f"SELECT v, sum(n) FROM cells GROUP BY 1 {_at_least()}")
@@ -183,12 +186,6 @@ def _profile_column(
     )
 
 
-def _shape(column: str) -> str:
-    """SQL of a value's shape: letters, digits and spaces folded, runs kept to a length of 20."""
-    letters = f"regexp_replace({column}[:20], '[A-Za-z\\x{{C0}}-\\x{{24F}}]', 'A', 'g')"
-    return f"regexp_replace({letters}, '[0-9]', '9', 'g')"
-
-
 def _at_least() -> str:
     return f"HAVING sum(n) >= {SMALLEST_CELL} ORDER BY 2 DESC, 1 LIMIT {TOP_VALUES}"
 
@@ -204,11 +201,11 @@ class _Dates:
     years: tuple[tuple[str, int], ...] = ()
 
 
-def _profile_dates(connection: duckdb.DuckDBPyConnection, kind: str) -> _Dates:
+def _profile_dates(connection: duckdb.DuckDBPyConnection, kind: str, patterns: tuple[tuple[str, int], ...]) -> _Dates:
     """Format, range and spikes of the column in `cells`."""
     if kind not in ("VARCHAR", "DATE") and not kind.startswith("TIMESTAMP"):
         return _Dates()
-    found = "ISO" if kind != "VARCHAR" else _find_format(connection)
+    found = "ISO" if kind != "VARCHAR" else _find_format(connection) if may_be_date(patterns) else None
     if found is None:
         return _Dates()
     day = "try_cast(v[:10] AS DATE)" if found == "ISO" else f"try_strptime(v, '{found}')::DATE"
@@ -234,7 +231,8 @@ def _profile_dates(connection: duckdb.DuckDBPyConnection, kind: str) -> _Dates:
 def _find_format(connection: duckdb.DuckDBPyConnection) -> str | None:
     """The date format that most values of `cells` have, or None."""
     tests = ", ".join(f"count(try_strptime(v, '{f}'))" for f in DATE_FORMATS)
-    row = _row(connection, f"SELECT count(*), {tests} FROM (SELECT v FROM cells ORDER BY v LIMIT 20000)")
+    sample = f"SELECT v FROM cells ORDER BY md5_number_lower(v), v LIMIT {FORMAT_VALUES}"
+    row = _row(connection, f"SELECT count(*), {tests} FROM ({sample})")
     shares = [(int(n) / int(row[0]) if row[0] else 0.0, f) for n, f in zip(row[1:], DATE_FORMATS, strict=True)]
     best = max(shares, key=lambda s: s[0])
     return best[1] if best[0] >= DATE_SHARE else None
