@@ -180,7 +180,8 @@ class _DelimitedFile:
         fields = line_ends + int(np.count_nonzero(view == separator[0])) + 1
         quote, escape = self.dialect.mark(self.dialect.quote), self.dialect.mark(self.dialect.escape)
         found = kernel.find_fields(view, separator, quote, escape, ended, fields, line_ends + 1)
-        *arrays, used, lines = found
+        (starts, ends, lines_before), first_fields, flags, (field_starts, field_ends), marks, used, lines = found
+        arrays = (starts, ends, first_fields, flags, lines_before, field_starts, field_ends, marks)
         return _Piece(view, offset, line, ended, *arrays), int(used), int(lines)
 
     def _read_piece(self, piece: _Piece) -> RawBatch | None:

@@ -28,8 +28,6 @@ NO_MARK = -1
 LINE_FEED = 10
 CARRIAGE_RETURN = 13
 
-_AT_START, _PLAIN, _IN_QUOTES, _AFTER_QUOTE = 0, 1, 2, 3
-
 
 @njit(cache=True)
 def _matches(data: Bytes, at: int, mark: Bytes) -> bool:
@@ -43,7 +41,78 @@ def _matches(data: Bytes, at: int, mark: Bytes) -> bool:
 
 
 @njit(cache=True)
-def find_fields(  # noqa: C901, PLR0912, PLR0915 (one state machine; splitting it would hide its states)
+def _skip_quoted(data: Bytes, position: int, quote: int, escape: int) -> tuple[int, int, int]:
+    """Where the quote that closes a field stands (the end of the data where none does), its marks, its line feeds."""
+    marks, lines, size = QUOTED, 0, len(data)
+    while position < size:
+        byte = data[position]
+        if byte == escape and escape != quote:
+            marks |= HAS_ESCAPE
+            position += 1
+            if position < size and data[position] == LINE_FEED:
+                lines += 1
+        elif byte == quote:
+            if position + 1 == size or data[position + 1] != quote:
+                return position, marks, lines
+            marks |= HAS_QUOTE_PAIR
+            position += 1
+        elif byte == LINE_FEED:
+            lines += 1
+        position += 1
+    return size, marks, lines
+
+
+@njit(cache=True)
+def _skip_after_quote(data: Bytes, position: int, separator: Bytes) -> tuple[int, bool]:
+    """Where a field ends whose quote is closed, and whether text other than a line end stands before that."""
+    has_text, size = False, len(data)
+    while position < size:
+        byte = data[position]
+        if byte == LINE_FEED or (byte == separator[0] and _matches(data, position, separator)):
+            return position, has_text
+        if byte != CARRIAGE_RETURN or (position + 1 < size and data[position + 1] != LINE_FEED):
+            has_text = True
+        position += 1
+    return size, has_text
+
+
+@njit(cache=True)
+def _skip_plain(data: Bytes, position: int, separator: Bytes, escape: int) -> tuple[int, int, int]:
+    """Where a field without quotes ends (a separator, a line feed or the end of the data), its marks, its line feeds."""
+    marks, lines, size = 0, 0, len(data)
+    while position < size:
+        byte = data[position]
+        if byte == LINE_FEED or (byte == separator[0] and _matches(data, position, separator)):
+            return position, marks, lines
+        if byte == escape and position + 1 < size:
+            marks |= HAS_ESCAPE
+            position += 1
+            if data[position] == LINE_FEED:
+                lines += 1
+        position += 1
+    return size, marks, lines
+
+
+@njit(cache=True)
+def _skip_field(
+    data: Bytes, begin: int, separator: Bytes, quote: int, escape: int
+) -> tuple[int, int, int, int, int, int]:
+    """One field: where its text begins and ends, its marks, where it stops, its line feeds, its record's flags."""
+    size = len(data)
+    if begin < size and data[begin] == quote:
+        end, marks, lines = _skip_quoted(data, begin + 1, quote, escape)
+        stop, has_text = _skip_after_quote(data, min(end + 1, size), separator)
+        flags = (TEXT_AFTER_QUOTE if has_text else 0) | (OPEN_QUOTE if end == size else 0)
+        return begin + 1, end, marks, stop, lines, flags
+    stop, marks, lines = _skip_plain(data, begin, separator, escape)
+    end = stop
+    if (stop == size or data[stop] == LINE_FEED) and end > begin and data[end - 1] == CARRIAGE_RETURN:
+        end -= 1
+    return begin, end, marks, stop, lines, 0
+
+
+@njit(cache=True)
+def find_fields(
     data: Bytes, separator: Bytes, quote: int, escape: int, is_last: bool, max_fields: int, max_records: int
 ) -> tuple[Any, ...]:
     """Positions of the complete records and fields of a piece.
@@ -54,109 +123,38 @@ def find_fields(  # noqa: C901, PLR0912, PLR0915 (one state machine; splitting i
         max_fields, max_records: room to reserve; at least the separators plus the line feeds, plus one.
 
     Returns:
-        record starts, record ends (after the line end), index of each record's first field (one more than records),
-        flags per record, line feeds before each record, field starts, field ends, flags per field, bytes consumed,
-        line feeds consumed.
+        records (rows: starts, ends after the line end, line feeds before), index of each record's first field (one
+        more than records), flags per record, fields (rows: starts, ends), flags per field, bytes consumed, line feeds
+        consumed.
     """
-    record_start = np.empty(max_records, np.int64)
-    record_end = np.empty(max_records, np.int64)
-    first_field = np.empty(max_records + 1, np.int64)
+    record_at = np.empty((3, max_records), np.int64)
+    first_field = np.zeros(max_records + 1, np.int64)
     record_flags = np.zeros(max_records, np.uint8)
-    record_lines = np.empty(max_records, np.int64)
-    field_start = np.empty(max_fields, np.int64)
-    field_end = np.empty(max_fields, np.int64)
+    field_at = np.empty((2, max_fields), np.int64)
     field_flags = np.zeros(max_fields, np.uint8)
-    records, fields, lines, position = 0, 0, 0, 0
-    start, begin, lines_at_start, flags, state = 0, 0, 0, 0, _AT_START
-    fields_at_start = 0
-    marks = 0
-    end_of_quoted = 0
-    size = len(data)
-    step = len(separator)
-    while position < size:
-        byte = data[position]
-        if state == _IN_QUOTES:
-            if byte == escape and escape != quote:
-                marks |= HAS_ESCAPE
-                position += 1
-                if position < size and data[position] == LINE_FEED:
-                    lines += 1
-            elif byte == quote:
-                if position + 1 < size and data[position + 1] == quote:
-                    marks |= HAS_QUOTE_PAIR
-                    position += 1
-                else:
-                    state = _AFTER_QUOTE
-                    end_of_quoted = position
-            elif byte == LINE_FEED:
-                lines += 1
-            position += 1
-            continue
-        if state == _AT_START and byte == quote:
-            state = _IN_QUOTES
-            marks = QUOTED
-            begin = position + 1
-            position += 1
-            continue
-        is_separator = byte == separator[0] and _matches(data, position, separator)
-        if not is_separator and byte != LINE_FEED:
-            if state == _AFTER_QUOTE:
-                is_line_end = byte == CARRIAGE_RETURN and position + 1 < size and data[position + 1] == LINE_FEED
-                if not is_line_end and not (byte == CARRIAGE_RETURN and position + 1 == size):
-                    flags |= TEXT_AFTER_QUOTE
-            else:
-                state = _PLAIN
-                if byte == escape and position + 1 < size:
-                    marks |= HAS_ESCAPE
-                    position += 1
-                    if data[position] == LINE_FEED:
-                        lines += 1
-            position += 1
-            continue
-        end = position
-        if state == _AFTER_QUOTE:
-            end = end_of_quoted
-        elif byte == LINE_FEED and end > begin and data[end - 1] == CARRIAGE_RETURN:
-            end -= 1
-        field_start[fields], field_end[fields], field_flags[fields] = begin, end, marks
+    records, fields, lines, lines_at_start, start, position, size = 0, 0, 0, 0, 0, 0, len(data)
+    while start < size:
+        begin, end, marks, position, inner, flags = _skip_field(data, position, separator, quote, escape)
+        if position == size and not is_last:
+            break
+        lines += inner
+        field_at[0, fields], field_at[1, fields], field_flags[fields] = begin, end, marks
+        record_flags[records] |= flags
         fields += 1
-        state = _AT_START
-        marks = 0
-        if is_separator:
-            position += step
-            begin = position
+        if position < size and data[position] != LINE_FEED:
+            position += len(separator)
             continue
-        position += 1
-        lines += 1
-        begin = position
-        record_start[records], record_end[records] = start, position
-        first_field[records], record_flags[records] = fields_at_start, flags
-        record_lines[records] = lines_at_start
+        lines += position < size
+        position = min(position + 1, size)
+        record_at[0, records], record_at[1, records], record_at[2, records] = start, position, lines_at_start
         records += 1
-        start, flags, lines_at_start, fields_at_start = position, 0, lines, fields
-    if is_last and start < size:
-        if state == _IN_QUOTES:
-            flags |= OPEN_QUOTE
-        end = end_of_quoted if state == _AFTER_QUOTE else size
-        if state != _AFTER_QUOTE and end > begin and data[end - 1] == CARRIAGE_RETURN:
-            end -= 1
-        field_start[fields], field_end[fields], field_flags[fields] = begin, end, marks
-        fields += 1
-        record_start[records], record_end[records] = start, size
-        first_field[records], record_flags[records] = fields_at_start, flags
-        record_lines[records] = lines_at_start
-        records += 1
-        start, lines_at_start, fields_at_start = size, lines, fields
-    first_field[records] = fields_at_start
+        first_field[records], start, lines_at_start = fields, position, lines
     return (
-        record_start[:records],
-        record_end[:records],
+        record_at[:, :records],
         first_field[: records + 1],
         record_flags[:records],
-        record_lines[:records],
-        field_start[:fields],
-        field_end[:fields],
-        field_flags[:fields],
+        field_at[:, : first_field[records]],
+        field_flags[: first_field[records]],
         start,
         lines_at_start,
     )
