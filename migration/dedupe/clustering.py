@@ -70,13 +70,18 @@ def cluster_records(matrix: Matrix, model: Model, pairs: Pairs, guards: Guards, 
     verified = guards.verified if guards.verified is not None else np.zeros((records, 1), np.int32)
     members, starts, alarms = find_components(records, pairs, model, guards.together, verified, pseudo)
     tables = make_tables(matrix, compile_model(model, matrix))
+    between = model.against_relatives()
+    relatives = make_tables(matrix, compile_model(between, matrix)) if between else tables
     rules = _Rules(compile_level_sets(model, model.vetoes), compile_level_sets(model, model.cautions), _limits(model))
     found = members.copy()
     jobs = list(_chunks(starts))
     with ThreadPoolExecutor(max_workers=max(threads, 1)) as pool:
         done = list(
             pool.map(
-                lambda job: _cluster_chunk(tables, members, starts, job, rules, guards, careful, verified, found), jobs
+                lambda job: _cluster_chunk(
+                    tables, relatives, members, starts, job, rules, guards, careful, verified, found
+                ),
+                jobs,
             )
         )
     of = np.arange(records, dtype=np.int32)
@@ -94,7 +99,18 @@ class _Rules:
 
 def _limits(model: Model) -> FloatArray:
     t = model.thresholds
-    return np.asarray([t.cohesion, t.support, t.lowest, t.highest, t.caution, t.margin, float(t.largest_cluster)])
+    knows_relatives = float(model.household is not None)
+    limits = [
+        t.cohesion,
+        t.support,
+        t.lowest,
+        t.highest,
+        t.caution,
+        t.margin,
+        float(t.largest_cluster),
+        knows_relatives,
+    ]
+    return np.asarray(limits)
 
 
 def compile_level_sets(model: Model, combinations: Sequence[LevelSet]) -> LongArray:
@@ -126,6 +142,7 @@ def _chunks(starts: LongArray) -> list[tuple[int, int]]:
 
 def _cluster_chunk(
     tables: Tables,
+    relatives: Tables,
     members: IntArray,
     starts: LongArray,
     job: tuple[int, int],
@@ -138,6 +155,7 @@ def _cluster_chunk(
     return np.asarray(
         group_components(
             tables,
+            relatives,
             members,
             starts,
             *job,

@@ -2,7 +2,7 @@
 
 Enters: cluster and true person per record; optionally a group (division, sex, age band) per record. Leaves: pairwise,
 B-cubed and whole-cluster figures with 95 % intervals. Must hold: intervals come from resampling true people, not pairs,
-since pairs of one person are not independent; the generator is fixed. Refuses nothing.
+since pairs of one person are not independent (those of clusters are Wilson's); the generator is fixed. Refuses nothing.
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,10 @@ class Figure:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Figures of a clustering against truth."""
+    """Figures of a clustering against truth.
+
+    `cluster_precision` is the share of golden nominals of two records and more (band AUTO) that hold one person.
+    """
 
     records: int
     people: int
@@ -41,6 +44,7 @@ class Evaluation:
     cubed_recall: Figure
     cubed_f1: Figure
     exact_clusters: Figure
+    cluster_precision: Figure
 
 
 @dataclass(frozen=True)
@@ -109,6 +113,30 @@ def _figures(c: _Counts, weight: FloatArray) -> FloatArray:
     )
 
 
+def wilson_interval(hits: int, trials: int) -> tuple[float, float, float]:
+    """A share and its 95 % interval (Wilson 1927); (0, 0, 1) where nothing was tried."""
+    if not trials:
+        return 0.0, 0.0, 1.0
+    z = 1.959964
+    share = hits / trials
+    middle = (share + z * z / (2 * trials)) / (1 + z * z / trials)
+    half = z / (1 + z * z / trials) * float(np.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials)))
+    return share, max(middle - half, 0.0), min(middle + half, 1.0)
+
+
+def _cluster_precision(clusters: LongArray, truth: LongArray, of_interest: npt.NDArray[np.bool_] | None) -> Figure:
+    """Share of clusters of two records and more that hold one person; 1 where there is none."""
+    people = int(truth.max(initial=-1)) + 1
+    cells = np.unique(clusters * people + truth)
+    persons = np.bincount(cells // max(people, 1), minlength=int(clusters.max(initial=-1)) + 1)
+    judged = np.bincount(clusters) > 1
+    if of_interest is not None:
+        judged &= np.bincount(clusters, weights=of_interest) > 0
+    if not judged.any():
+        return Figure(1.0, 0.0, 1.0)
+    return Figure(*wilson_interval(int((persons[judged] == 1).sum()), int(judged.sum())))
+
+
 def evaluate_clusters(
     clusters: npt.NDArray[np.generic], truth: npt.NDArray[np.generic], of_interest: npt.NDArray[np.bool_] | None = None
 ) -> Evaluation:
@@ -139,4 +167,5 @@ def evaluate_clusters(
         int(np.bincount(cluster_numbers).max(initial=0)),
         int(np.bincount(people).max(initial=0)),
         *figures,
+        _cluster_precision(cluster_numbers, people, of_interest),
     )

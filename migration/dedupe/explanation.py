@@ -44,7 +44,11 @@ class Step:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Two records compared. `vetoes` and `cautions` name the combinations of levels that hold."""
+    """Two records compared. `vetoes` and `cautions` name the combinations of levels that hold.
+
+    `score_between_relatives` weighs one person against two of one household; None where the model knows none. The
+    smaller of the two scores is what counts when golden nominals are formed.
+    """
 
     left: str
     right: str
@@ -56,6 +60,7 @@ class Explanation:
     cautions: tuple[str, ...]
     decision: str
     model_version: str
+    score_between_relatives: float | None = None
 
     def to_json(self) -> str:
         """The explanation as JSON."""
@@ -70,6 +75,8 @@ class Explanation:
             rare = f"   of which rarity {step.frequency:+.2f}" if step.frequency else ""
             lines.append(f"  {what:44s} {step.weight + step.frequency:+8.2f}{rare}")
         lines.append(f"  {'score (bits), probability':44s} {self.score:+8.2f}   {self.probability:.4%}")
+        if self.score_between_relatives is not None:
+            lines.append(f"  {'against two relatives of one home':44s} {self.score_between_relatives:+8.2f}")
         lines += [f"  veto: {v.replace('_', ' ')}" for v in self.vetoes]
         lines += [f"  caution: {c.replace('_', ' ')}" for c in self.cautions]
         return "\n".join(lines)
@@ -105,7 +112,16 @@ def explain_pair(matrix: Matrix, model: Model, left: str, right: str, decision: 
         cautions=_holding(model.cautions, levels),
         decision=decision,
         model_version=model.version,
+        score_between_relatives=_score_between_relatives(model, first, second),
     )
+
+
+def _score_between_relatives(model: Model, left: Mapping[str, Value], right: Mapping[str, Value]) -> float | None:
+    between = model.against_relatives()
+    if between is None:
+        return None
+    steps = [_compare(between, comparison, left, right) for comparison in between.comparisons]
+    return between.prior + math.fsum(s.weight + s.frequency for s in steps)
 
 
 def _holding(combinations: tuple[LevelSet, ...], levels: Mapping[str, str]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from migration.dedupe.evaluation import Evaluation, evaluate_clusters
+from migration.dedupe.evaluation import Evaluation, evaluate_clusters, wilson_interval
 from migration.dedupe.judgements import APART, Judgement, open_judgements
 from migration.dedupe.stage import run_time
 from migration.duck import open_session, read_parquet_sql
@@ -52,17 +52,6 @@ class LabelFigures:
     def recall(self) -> tuple[float, float, float]:
         """Share of pairs judged one person that are linked, with its 95 % interval."""
         return wilson_interval(self.linked_right, self.linked_right + self.apart_wrong)
-
-
-def wilson_interval(hits: int, trials: int) -> tuple[float, float, float]:
-    """A share and its 95 % interval; (0, 0, 1) where nothing was tried."""
-    if not trials:
-        return 0.0, 0.0, 1.0
-    z = 1.959964
-    share = hits / trials
-    middle = (share + z * z / (2 * trials)) / (1 + z * z / trials)
-    half = z / (1 + z * z / trials) * float(np.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials)))
-    return share, max(middle - half, 0.0), min(middle + half, 1.0)
 
 
 def evaluate_labels(links: Mapping[str, str], judgements: pa.Table) -> LabelFigures:

@@ -53,8 +53,17 @@ def _identifiers(verified: IntArray, i: int, j: int) -> int:
 
 
 @compiled
+def _score_between_relatives(relatives: Tables, i: int, j: int, chosen: IntArray) -> float:
+    """Log2 of the odds that two records of one household are one person and not two relatives."""
+    rows, chars, offsets, masks, lines, numbers, starts, logs, prior = relatives
+    score = score_pair(rows, chars, offsets, masks, lines, numbers, starts, logs, prior, i, j, chosen)
+    return float(score)
+
+
+@compiled
 def pair_weight(
     tables: Tables,
+    relatives: Tables,
     i: int,
     j: int,
     vetoes: LongArray,
@@ -66,7 +75,7 @@ def pair_weight(
 ) -> float:
     """A pair's weight when groups are joined: its score within limits, `NEVER` for a veto, `ALWAYS` for a firm link."""
     rows, chars, offsets, masks, lines, numbers, starts, logs, prior = tables
-    score = score_pair(rows, chars, offsets, masks, lines, numbers, starts, logs, prior, i, j, -1e9, chosen)
+    score = score_pair(rows, chars, offsets, masks, lines, numbers, starts, logs, prior, i, j, chosen)
     packed = pack_levels(lines, starts, chosen)
     comparisons = len(starts) - 1
     identifiers = _identifiers(verified, i, j)
@@ -76,6 +85,8 @@ def pair_weight(
         return ALWAYS
     if careful[i] or careful[j]:
         return NEVER
+    if score > limits[2] and limits[7] > 0:
+        score = min(score, _score_between_relatives(relatives, i, j, chosen))
     if any_set_holds(cautions, packed, comparisons):
         score = min(score, limits[4])
     return float(min(max(score, limits[2]), limits[3]))
@@ -84,6 +95,7 @@ def pair_weight(
 @compiled
 def group_components(
     tables: Tables,
+    relatives: Tables,
     members: IntArray,
     starts: LongArray,
     first: int,
@@ -102,7 +114,9 @@ def group_components(
     count = 0
     for component in range(first, last):
         part = members[starts[component] : starts[component + 1]]
-        labels, pairs = group_component(tables, part, vetoes, cautions, limits, together, apart, careful, verified)
+        labels, pairs = group_component(
+            tables, relatives, part, vetoes, cautions, limits, together, apart, careful, verified
+        )
         for place in range(len(part)):
             found[starts[component] + place] = labels[place]
         while count + len(pairs) > len(refused):
@@ -115,6 +129,7 @@ def group_components(
 @compiled
 def group_component(
     tables: Tables,
+    relatives: Tables,
     members: IntArray,
     vetoes: LongArray,
     cautions: LongArray,
@@ -136,7 +151,7 @@ def group_component(
     for a in range(size):
         for b in range(a + 1, size):
             i, j = members[a], members[b]
-            weight = pair_weight(tables, i, j, vetoes, cautions, limits, careful, verified, chosen)
+            weight = pair_weight(tables, relatives, i, j, vetoes, cautions, limits, careful, verified, chosen)
             if _is_listed(apart, i, j, records):
                 weight = NEVER
             elif _is_listed(together, i, j, records) or weight == ALWAYS:

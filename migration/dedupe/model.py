@@ -169,6 +169,19 @@ class LevelSet:
 
 
 @dataclass(frozen=True)
+class Household:
+    """What relatives under one roof look like (`household.py`).
+
+    Attributes:
+        prior: log2 of the odds that two records of one surname and one home are one person.
+        chances: per comparison that surname and home do not settle, u of every level between two relatives.
+    """
+
+    prior: float
+    chances: Mapping[str, Mapping[str, float]]
+
+
+@dataclass(frozen=True)
 class Model:
     """A versioned linkage model."""
 
@@ -181,6 +194,7 @@ class Model:
     vetoes: tuple[LevelSet, ...] = ()
     cautions: tuple[LevelSet, ...] = ()
     notes: tuple[str, ...] = ()
+    household: Household | None = None
 
     @property
     def version(self) -> str:
@@ -198,10 +212,39 @@ class Model:
         """Columns whose values carry term frequencies, sorted."""
         return tuple(sorted({level.tf for c in self.comparisons for level in c.levels if level.tf}))
 
+    def against_relatives(self) -> "Model | None":
+        """The model that weighs one person against two of one household; None where it knows no households.
+
+        Rarity counts only where relatives agree no more often than strangers: a rare place of birth tells families
+        apart, not brothers.
+        """
+        if self.household is None:
+            return None
+        chances = self.household.chances
+        kept = tuple(
+            replace(c, levels=tuple(_between_relatives(level, chances[c.name]) for level in c.levels))
+            for c in self.comparisons
+            if c.name in chances
+        )
+        return replace(self, prior=self.household.prior, comparisons=kept, household=None)
+
     def restrict(self, present: frozenset[str]) -> "Model":
         """The model without comparisons that have no column to read: what a table without those columns can use."""
         kept = tuple(c for c in self.comparisons if _main_column(c) in present)
         return replace(self, comparisons=kept)
+
+
+RELATED = 2.0
+"""Relatives agree on a level more often than strangers if its u between them is this many times the usual one."""
+
+
+def _between_relatives(level: Level, chances: Mapping[str, float]) -> Level:
+    if level.is_missing:
+        return level
+    u = chances[level.name]
+    if level.tf and u > RELATED * level.usual_frequency:
+        return replace(level, u=u, tf="")
+    return replace(level, u=u, tf_u=u if level.tf else None)
 
 
 def _main_column(comparison: Comparison) -> str:
@@ -253,6 +296,7 @@ def model_from_json(raw: Mapping[str, Any], where: str) -> Model:
             vetoes=tuple(_level_set_from_json(v) for v in raw.get("vetoes", ())),
             cautions=tuple(_level_set_from_json(v) for v in raw.get("cautions", ())),
             notes=tuple(raw.get("notes", ())),
+            household=_household_from_json(raw["household"]) if raw.get("household") else None,
         )
     except (KeyError, TypeError, ValueError) as error:
         found = f"{type(error).__name__} at {error}"
@@ -269,6 +313,15 @@ def _check(model: Model, where: str) -> None:
         if not any(all(t.operation is Operation.ALWAYS for t in tests) for tests in last):
             place = f"linkage model {where}, comparison {comparison.name}"
             raise ConfigError(place, "a last level with a test", "a last level that always applies", "Add one.")
+
+
+def _household_from_json(raw: Mapping[str, Any]) -> Household:
+    chances = {k: MappingProxyType(dict(v)) for k, v in raw["chances"].items()}
+    return Household(float(raw["prior"]), MappingProxyType(chances))
+
+
+def _household_to_json(household: Household) -> dict[str, Any]:
+    return {"prior": household.prior, "chances": {k: dict(v) for k, v in household.chances.items()}}
 
 
 def _level_set_from_json(raw: Mapping[str, Any]) -> LevelSet:
@@ -330,6 +383,7 @@ def model_to_json(model: Model) -> dict[str, Any]:
         "frequencies": {k: dict(sorted(v.items())) for k, v in sorted(model.frequencies.items())},
         "unseen": dict(sorted(model.unseen.items())),
         "notes": list(model.notes),
+        "household": _household_to_json(model.household) if model.household else None,
     }
 
 

@@ -1,7 +1,8 @@
 """Weights learned without labels.
 
 Enters: a `Matrix`, an untrained `Model`, blocking rules. Leaves: the model with u from pairs drawn at random, m by
-expectation-maximisation over pairs that share a blocking value, the prior from what those imply, and term frequencies.
+expectation-maximisation over pairs that share a blocking value, the prior from what those imply, term frequencies, and
+what relatives look like (`household.py`).
 Must hold: the same records give the same weights, whatever their order: pairs are drawn by a fixed generator over
 records in key order. Work is capped: at most `RANDOM_PAIRS` random pairs and `TRAINING_PAIRS` per rule. Refuses
 nothing: a comparison that no rule can train keeps its starting weights.
@@ -13,24 +14,29 @@ from dataclasses import replace
 
 import numpy as np
 
-from migration.dedupe.blocking import Blocks, Rule, build_blocks, rank_records
+from migration.dedupe.blocking import Rule, build_blocks, rank_records
 from migration.dedupe.candidates import RANK_COLUMNS, score_given
-from migration.dedupe.compiled import FloatArray, IntArray, LongArray
+from migration.dedupe.compiled import FloatArray, LongArray
+from migration.dedupe.household import with_household
 from migration.dedupe.kernel import LEVEL_BITS
 from migration.dedupe.levels import IDENTIFIER, unless_identified
 from migration.dedupe.matrix import Matrix, count_frequencies
 from migration.dedupe.model import Comparison, LevelSet, Model
 from migration.dedupe.program import frequency_table
+from migration.dedupe.sampling import sample_pairs
 
 RANDOM_PAIRS = 500_000
-TRAINING_PAIRS = 100_000
 ROUNDS = 40
 SETTLED = 1e-5
-SMALLEST_M, SMALLEST_U = 1e-4, 1e-7
+SMALLEST_M, SMALLEST_U = 1e-6, 1e-7
+START_SHARE = 1e-3
+"""How much of the starting weights stays in learned ones: enough for levels that are never seen, no more."""
 PURITY_POWER = 20
 COMMON_OUTCOME = 0.02
 """A caution that more of the true pairs would raise says more about the recording than about the people."""
 SEED = 20260921
+PERSONAL = frozenset({"forename", "dob", "phone"})
+"""Columns that tell one member of a household from another."""
 DERIVED_FROM = {"surname_sound": "surname", "forename_initial": "forename"}
 """A rule on a column made from another tells nothing about that other one."""
 
@@ -43,11 +49,19 @@ def train_model(matrix: Matrix, model: Model, rules: Sequence[Rule]) -> Model:
     logs = frequency_table(plain, matrix)
     chances = estimate_chances(matrix, plain, logs)
     with_chances = _with_levels(plain, chances, None)
-    shares, prior = estimate_shares(matrix, with_chances, rules, logs)
+    shares, prior = estimate_shares(matrix, with_chances, personal_rules(rules), logs)
     trained = _with_levels(with_chances, chances, shares)
-    return replace(
-        trained, prior=prior, name="trained", vetoes=(), cautions=_telling(trained, (*model.vetoes, *model.cautions))
-    )
+    cautions = _telling(trained, (*model.vetoes, *model.cautions))
+    trained = replace(trained, prior=prior, name="trained", vetoes=(), cautions=cautions)
+    return with_household(matrix, trained, logs)
+
+
+def personal_rules(rules: Sequence[Rule]) -> Sequence[Rule]:
+    """The rules that relatives do not pass; all of them where there is none.
+
+    Where everybody of one home shares a block, people and relatives look like one kind, and the block like a pure one.
+    """
+    return [r for r in rules if any(c in PERSONAL or c.startswith(IDENTIFIER) for c in r.columns)] or rules
 
 
 def _telling(model: Model, combinations: Sequence[LevelSet]) -> tuple[LevelSet, ...]:
@@ -83,16 +97,21 @@ def estimate_chances(matrix: Matrix, model: Model, logs: FloatArray) -> list[Flo
     _, packed = score_given(matrix, model, left[keep], right[keep], logs)
     chances = []
     for comparison, counts in zip(model.comparisons, level_counts(model, packed), strict=True):
-        chances.append(_shares(comparison, counts, smoothing=0.5))
+        chances.append(_shares(comparison, counts, [level.u for level in comparison.levels]))
     return chances
 
 
-def _shares(comparison: Comparison, counts: FloatArray, smoothing: float) -> FloatArray:
-    """Shares of the levels that are not "missing"; every level keeps a little, in proportion to its starting weight."""
+def _shares(comparison: Comparison, counts: FloatArray, start: Sequence[float | None]) -> FloatArray:
+    """Shares of the levels that are not "missing", mixed with a little of the starting ones.
+
+    A level that the records do not have (an initial, an alias) so keeps about its starting weight, instead of one that
+    only says how many pairs were drawn.
+    """
     real = np.asarray([not level.is_missing for level in comparison.levels])
-    start = np.asarray([level.u or 0.0 for level in comparison.levels])
-    padded = np.where(real, counts + smoothing * np.maximum(start, 1e-3), 0.0)
-    return np.asarray(padded / padded.sum(), dtype=np.float64)
+    first = np.where(real, np.asarray([s or 0.0 for s in start]), 0.0)
+    seen = np.where(real, counts, 0.0)
+    share = seen / seen.sum() if seen.sum() > 0 else first / first.sum()
+    return np.asarray((1.0 - START_SHARE) * share + START_SHARE * first / first.sum(), dtype=np.float64)
 
 
 def estimate_shares(
@@ -125,25 +144,6 @@ def estimate_shares(
     return [t / e if e > 0 else np.zeros(0) for t, e in zip(total, evidence, strict=True)], prior
 
 
-def sample_pairs(blocks: Blocks) -> tuple[IntArray, IntArray]:
-    """Up to `TRAINING_PAIRS` pairs of a rule: every pair of evenly spaced small blocks."""
-    sizes = np.diff(blocks.starts)
-    usable = np.flatnonzero(blocks.full & (sizes <= 50))
-    costs = sizes[usable] * (sizes[usable] - 1) // 2
-    step = max(int(np.ceil(costs.sum() / TRAINING_PAIRS)), 1)
-    left: list[IntArray] = []
-    right: list[IntArray] = []
-    for size in np.unique(sizes[usable][::step]):
-        chosen = usable[::step][sizes[usable][::step] == size]
-        members = blocks.order[blocks.starts[chosen][:, None] + np.arange(size)[None, :]]
-        first, second = np.triu_indices(int(size), 1)
-        left.append(members[:, first].ravel())
-        right.append(members[:, second].ravel())
-    if not left:
-        return np.zeros(0, np.int32), np.zeros(0, np.int32)
-    return np.concatenate(left), np.concatenate(right)
-
-
 def expect_and_maximise(model: Model, packed: LongArray, free: Sequence[bool]) -> tuple[list[FloatArray], float]:
     """M of every level and the share of matches among the pairs, u held; comparisons that are not free are left out."""
     patterns, counts = np.unique(packed, return_counts=True)
@@ -165,7 +165,7 @@ def expect_and_maximise(model: Model, packed: LongArray, free: Sequence[bool]) -
         new_share = float(np.clip(belief.sum() / counts.sum(), 1e-6, 1 - 1e-6))
         for i in places:
             found = np.bincount(levels[i], weights=belief, minlength=len(shares[i])).astype(np.float64)
-            shares[i] = _shares(model.comparisons[i], found, smoothing=1.0)
+            shares[i] = _shares(model.comparisons[i], found, [level.m for level in model.comparisons[i].levels])
         settled = abs(new_share - share) < SETTLED
         share = new_share
         if settled:

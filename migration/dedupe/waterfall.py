@@ -28,7 +28,8 @@ def draw_waterfall(explanation: Explanation) -> str:
     def place(value: float) -> float:
         return LABEL + MARGIN + (value - low) * scale
 
-    height = (len(bars) + 1) * ROW + 2 * MARGIN
+    relatives = explanation.score_between_relatives
+    height = (len(bars) + 2) * ROW + 2 * MARGIN
     title = f"Match weights of {explanation.left} and {explanation.right}: {explanation.score:+.2f} bits"
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" '
@@ -38,6 +39,9 @@ def draw_waterfall(explanation: Explanation) -> str:
     for number, (label, weight) in enumerate(bars):
         parts.append(_bar(label, place(ends[number]), place(ends[number + 1]), weight, number))
     parts.append(_bar("score", place(0.0), place(total), total, len(bars), TOTAL))
+    if relatives is not None:
+        end = place(min(max(relatives, low), high))
+        parts.append(_bar("against two relatives of one home", place(0.0), end, relatives, len(bars) + 1, TOTAL))
     return "".join([*parts, "</svg>"])
 
 

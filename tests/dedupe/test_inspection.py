@@ -3,9 +3,9 @@
 import pyarrow as pa
 import pytest
 
-from migration.dedupe.evaluation import evaluate_clusters
+from migration.dedupe.evaluation import evaluate_clusters, wilson_interval
 from migration.dedupe.golden import Change
-from migration.dedupe.grouped import evaluate_labels, evaluate_run, threshold_curve, wilson_interval
+from migration.dedupe.grouped import evaluate_labels, evaluate_run, threshold_curve
 from migration.dedupe.inspection import explain_golden, explain_nominals, read_links
 from migration.dedupe.judgements import Judgement, add_judgement, empty_judgements, make_judgement
 from migration.dedupe.review import preview_judgements, review_queue
