@@ -11,6 +11,7 @@ from rich.table import Table
 from migration.commands.explain import explain as explain_group
 from migration.commands.groups import DefaultCommandGroup
 from migration.commands.run import timing_table
+from migration.geocode.aliases import aliases_path, derive_alias, find_alias_conflicts, read_aliases, record_alias
 from migration.geocode.calibrate import calibrate, evaluate, merge_counts, read_labels
 from migration.geocode.confidence import CALIBRATION_FILE, build_calibration, read_counts, write_counts
 from migration.geocode.explain import explain_location
@@ -129,24 +130,31 @@ def decide(
     division: Annotated[str, typer.Option(help="Division letter.")] = "",
     by: Annotated[str, typer.Option(help="Who decides.")] = "",
     reason: Annotated[str, typer.Option(help="Why; no personal values.")] = "",
+    gazetteer: Annotated[str, typer.Option(help="Compiled release that the UPRN is in.")] = "",
+    names: Annotated[bool, typer.Option(help="Learn the name of a street or building that the text teaches.")] = True,
 ) -> None:
-    """Record a reviewer's answer for a text; every later run gives the same text this answer."""
-    decision = Decision(
-        text_key(text, postcode, division),
-        int(uprn) if uprn else None,
-        by,
-        datetime.now(UTC).date().isoformat(),
-        reason,
-    )
-    conflicts = record_decision(get_settings(), decision)
+    """Record a reviewer's answer for a text: later runs give the text this answer, and other texts know its names."""
+    settings = get_settings()
+    today = datetime.now(UTC).date().isoformat()
+    number = int(uprn) if uprn else None
+    conflicts = record_decision(settings, Decision(text_key(text, postcode, division), number, by, today, reason))
     Console().print(f"Recorded. Texts with conflicting decisions: {conflicts}")
+    if names and number is not None:
+        release = gazetteer or settings.gazetteer_release
+        alias = derive_alias(load_gazetteer(settings, release), text, number, by, today)
+        if alias is not None:
+            record_alias(settings, alias)
+            Console().print(f"Learnt: {alias.name} as another name ({alias.kind}) in {alias.town}")
 
 
 @geocode.command("conflicts")
 def conflicts() -> None:
-    """List texts that reviewers decided differently; none of these decisions is followed."""
+    """List texts that reviewers decided differently and names learnt for two places; none of these is followed."""
     table = Table("text key", "UPRN", "by", "on")
     for key, decisions in find_conflicts(read_decisions(decisions_path(get_settings()))).items():
         for d in decisions:
             table.add_row(key, str(d.uprn or "not in the gazetteer"), d.decided_by, d.decided_on)
+    for (kind, name, town), aliases in find_alias_conflicts(read_aliases(aliases_path(get_settings()))).items():
+        for a in aliases:
+            table.add_row(f"{kind} {name} in {town}", str(a.target), a.decided_by, a.decided_on)
     Console().print(table)

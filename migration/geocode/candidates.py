@@ -23,7 +23,7 @@ from migration.geocode.vocabulary import vocabulary
 
 NUMBER_POINTS = {"EXACT": 6, "RANGE_START": 4, "RANGE_END": 3, "NAMED": 5}
 FLAT_POINTS = {"HOUSE": 1, "HOUSE_SIBLINGS": 0, "FLAT": 2, "TOP_FLOOR": 1, "MISSING": -3, "UNKNOWN": -3}
-NAME_POINTS = {"NONE": 0, "AGREE": 4, "SPELT": 2, "EXTRA": -1, "DIFFERS": -2}
+NAME_POINTS = {"NONE": 0, "AGREE": 4, "SPELT": 2, "EXTRA": -1, "SPLIT": -2, "DIFFERS": -2}
 TAIL_POINTS = {"NONE": 0, "SPELLING": 2, "UNKNOWN": -2}
 FORCE_POINTS = {"IN": 0, "HISTORIC": -1, "OUT": -2}
 UNIT_POINTS = {"UNIT": 3, "STREET": 0}
@@ -68,10 +68,13 @@ def _hits(block: Block, reading: Reading) -> list[tuple[Premises, str, str]]:
     return [(p, how, flat) for p, flat in _choose_flat(at, reading)]
 
 
-def lone_flat_exists(gazetteer: Gazetteer, resolution: Resolution, readings: Iterable[Reading]) -> bool:
-    """Whether `2/1` may be floor and door with the number left out: some building of the street has such a flat."""
-    lone = {r.flat for r in readings if r.order == "flat_without_number"}
-    return bool(lone) and any(not lone.isdisjoint(gazetteer.block(s).flats) for s in resolution.streets)
+def lone_flat_exists(gazetteer: Gazetteer, top: Candidate, readings: Iterable[Reading]) -> bool:
+    """Whether `2/1` may be floor and door with the number left out: some building of the street has such a flat.
+
+    Not where the candidate is that flat, of the building named.
+    """
+    lone = {r.flat for r in readings if r.order == "flat_without_number"} - {top.reading.flat}
+    return bool(lone) and any(not lone.isdisjoint(gazetteer.block(s).flats) for s in top.resolution.streets)
 
 
 def _at_number(block: Block, reading: Reading) -> tuple[list[Premises], str]:
@@ -91,16 +94,16 @@ def _at_number(block: Block, reading: Reading) -> tuple[list[Premises], str]:
 def _named(block: Block, name: str) -> list[Premises]:
     if not name or not block.named:
         return []
-    exact = block.named.get(name)
-    if exact:
-        return exact
+    for spelling in (name, f"THE {name}", name.removeprefix("THE ")):
+        if spelling in block.named:
+            return block.named[spelling]
     near = [n for n in block.named if same_name(name, n)]
     return block.named[near[0]] if len(near) == 1 else []
 
 
 def same_name(one: str, other: str) -> bool:
     """Whether two names of buildings are spellings of one; a numeral or single letter tells them apart."""
-    if one == other:
+    if one.removeprefix("THE ") == other.removeprefix("THE "):
         return True
     if not one or not other or fuzz.ratio(_spell_out(one), _spell_out(other)) < NAME_SIMILARITY:
         return False
@@ -230,13 +233,17 @@ def _weigh(
 
 def _name_flag(reading: Reading, premises: Premises, number: str) -> str:
     if number == "NAMED":
-        return "AGREE" if reading.name in (premises.name, premises.organisation) else "SPELT"
+        said = reading.name.removeprefix("THE ")
+        own = (premises.name.removeprefix("THE "), premises.organisation.removeprefix("THE "))
+        return "AGREE" if said in own else "SPELT"
     if not reading.name:
         return "NONE"
     names = [n for n in (premises.name, premises.organisation) if n]
     if any(same_name(reading.name, n) or n in reading.name for n in names):
         return "AGREE"
-    return "DIFFERS" if names else "EXTRA"
+    if names:
+        return "DIFFERS"
+    return "SPLIT" if reading.is_split else "EXTRA"
 
 
 def _tail_flag(gazetteer: Gazetteer, resolution: Resolution, reading: Reading) -> str:

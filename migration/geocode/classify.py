@@ -73,8 +73,9 @@ def _phrases() -> tuple[dict[str, tuple[tuple[str, ...], ...]], frozenset[str]]:
 
 def classify(tokens: tuple[str, ...]) -> Classified:
     """Class of a text by its words; ADDRESS where nothing says otherwise."""
-    if not any(len(t) > 1 or t.isalnum() for t in tokens if t not in (BREAK, SLASH)):
-        return Classified(LocationClass.UNUSABLE, ())
+    words = [t for t in tokens if t not in (BREAK, SLASH) and (len(t) > 1 or t.isalnum())]
+    if all(t in vocabulary().placeless for t in words):
+        return Classified(LocationClass.UNUSABLE, (), " ".join(words), len(words))
     kinds, first = _phrases()
     if not first.isdisjoint(tokens):
         plain = tuple(t for t in tokens if t != BREAK)
@@ -89,6 +90,19 @@ def classify(tokens: tuple[str, ...]) -> Classified:
     if _is_road_marker(tokens):
         return Classified(LocationClass.ROAD_MARKER, tokens)
     return Classified(LocationClass.ADDRESS, tokens)
+
+
+def looks_like_junction(tokens: tuple[str, ...]) -> bool:
+    """Whether two street-like names stand on both sides of a slash, `and` or `at`, and no number anywhere."""
+    types = vocabulary().street_types
+    if any(t[0].isdigit() and t not in vocabulary().ordinals for t in tokens):
+        return False
+    for i, token in enumerate(tokens):
+        if token in (SLASH, "AND", "AT") and i > 1 and tokens[i - 1] in types:
+            end = tokens.index(BREAK, i) if BREAK in tokens[i:] else len(tokens)
+            if any(t in types for t in tokens[i + 2 : end]):
+                return True
+    return False
 
 
 def _find_cue(tokens: tuple[str, ...], kinds: dict[str, tuple[tuple[str, ...], ...]]) -> Classified | None:

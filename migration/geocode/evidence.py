@@ -11,6 +11,7 @@ from datetime import date
 
 from migration.geocode.premises import Reading
 from migration.geocode.rules import LocationClass, MatchLevel, MatchRule, Refusal
+from migration.geocode.split import Span
 from migration.geocode.streets import Resolution
 
 
@@ -38,8 +39,8 @@ class Candidate:
         level: UPRN or BUILDING.
         number: EXACT, RANGE_START, RANGE_END, NAMED.
         flat: HOUSE, HOUSE_SIBLINGS, FLAT, TOP_FLOOR, MISSING, UNKNOWN.
-        name: NONE, AGREE, EXTRA, DIFFERS.
-        tail: NONE, SPELLING, UNKNOWN.
+        name: NONE, AGREE, SPELT, EXTRA, SPLIT (between number and street), DIFFERS.
+        tail: NONE, SPELLING (a place put right), UNKNOWN.
         force: IN, OUT (dates), HISTORIC.
         pc: UNIT, STREET, SECTOR, DISTRICT, NONE, OTHER, CONFLICT.
     """
@@ -82,6 +83,19 @@ class Candidate:
                 self.force,
             )
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """One window read as the street: its places, premises key, resolution, candidates; `tokens` in the order read."""
+
+    span: Span | None
+    places: tuple[Span, ...]
+    key: str
+    resolution: Resolution | None
+    candidates: list[Candidate]
+    readings: tuple[Reading, ...]
+    tokens: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ import yaml
 from migration.duck import open_session, sql_text
 from migration.errors import ConfigError, SourceError
 from migration.fingerprint import quote
+from migration.geocode.aliases import teach
 from migration.geocode.batch import match_all
 from migration.geocode.evidence import Match, Query
 from migration.geocode.gazetteer.index import load_gazetteer
@@ -104,7 +105,7 @@ def geocode_file(settings: Settings, addresses: Path, roles: Roles, out: Path, r
         SourceError: the table is missing, or lacks a column that the roles name.
     """
     started = time.perf_counter()
-    matcher = Matcher(load_gazetteer(settings, release), labels=load_labels(settings))
+    matcher = Matcher(teach(load_gazetteer(settings, release), settings), labels=load_labels(settings))
     relation = _relation(addresses)
     levels: Counter[str] = Counter()
     rows = 0

@@ -40,6 +40,8 @@ _FLOOR_LETTERS = {
     "LG": "LG",
     "UG": "UG",
 }
+_LETTER_PAIRS = {"GL": "0:L", "GRO": "0:R", "TL": "T:L", "TR": "T:R"}
+"""Floor and side in two letters; `GR` is `GRO`, the form of Grove, before it is known that no street is meant."""
 _SIDE_LETTERS = {"L": "L", "R": "R", "M": "M", "C": "M", "F": "F", "LEFT": "L", "RIGHT": "R"}
 
 
@@ -79,7 +81,7 @@ def _floor(text: str) -> str:
 @lru_cache(maxsize=100_000)
 def identifier_code(token: str) -> str | None:
     """Code of the word after `Flat`: `3`, `3A`, `A`, `2/1`, `2F1`, `2L`; None where it cannot be one."""
-    code = code_token(token) or slashed_code(token)
+    code = _LETTER_PAIRS.get(token) or code_token(token) or slashed_code(token)
     if code:
         return code
     match = _FLOOR_SIDE.fullmatch(token)
@@ -101,6 +103,8 @@ def read_sub_building(tokens: tuple[str, ...], start: int = 0) -> tuple[str, str
     first = tokens[start]
     following = tokens[start + 1] if start + 1 < len(tokens) else ""
     unit = words.unit_classes.get(first)
+    if unit is None and first == "FL" and identifier_code(following or ",") is not None:
+        unit = "dwelling"
     if unit is not None:
         return _read_after_unit(tokens, start, unit)
     if first in words.floors:
@@ -109,9 +113,17 @@ def read_sub_building(tokens: tuple[str, ...], start: int = 0) -> tuple[str, str
         return "MD", "", 2 + _count_flat_word(tokens, start + 2)
     if words.unit_classes.get(following) == "dwelling" and (first == "GDNS" or first in words.sides):
         return ("GDN" if first == "GDNS" else f":{words.sides[first]}"), "dwelling", 2
+    if first in _LETTER_PAIRS and _stands_alone(tokens, start):
+        return _LETTER_PAIRS[first], "", 1
     numbered = _NUMBERED_FLOOR.fullmatch(first)
     code = f"F{int(numbered[1])}" if numbered and following in words.sides else code_token(first)
     return _read_code(tokens, start, code) if code is not None else None
+
+
+def _stands_alone(tokens: tuple[str, ...], start: int) -> bool:
+    """Whether a token has only numbers, breaks, the street or the end of the text beside it."""
+    beside = (*tokens[max(0, start - 1) : start], *tokens[start + 1 : start + 2])
+    return all(t in (",", "@") or t[0].isdigit() for t in beside)
 
 
 def _read_code(tokens: tuple[str, ...], start: int, code: str) -> tuple[str, str, int]:

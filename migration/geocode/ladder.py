@@ -7,20 +7,16 @@ match without a UPRN carries a refusal; a street is stated only where no other s
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from migration.geocode.candidates import same_name
 from migration.geocode.classify import Classified
 from migration.geocode.confidence import ACCEPT_COARSE, Calibration
 from migration.geocode.coordinates import LegacyPoint, distance_m
-from migration.geocode.evidence import Candidate, Match, Query, write_evidence
+from migration.geocode.evidence import Candidate, Hypothesis, Match, Query, write_evidence
 from migration.geocode.gazetteer.index import Gazetteer
 from migration.geocode.roles import role_string
 from migration.geocode.rules import LocationClass, MatchLevel, MatchRule, Refusal, StreetHow
 from migration.geocode.streets import Resolution
-
-if TYPE_CHECKING:
-    from migration.geocode.match import Hypothesis
 
 ALTERNATIVES = 3
 """Other candidates that the evidence names."""
@@ -78,7 +74,7 @@ class Ladder:
         query: Query,
         tokens: tuple[str, ...],
         postcode: str,
-        best: "Hypothesis",
+        best: Hypothesis,
         top: Candidate,
         others: list[Candidate],
         margin: float | None,
@@ -158,7 +154,7 @@ class Ladder:
         refusal: Refusal,
         postcode: str,
         places: tuple[str, ...],
-        best: "Hypothesis | None",
+        best: Hypothesis | None,
         division: str,
         tokens: tuple[str, ...] = (),
         tried: Mapping[str, object] | None = None,
@@ -212,58 +208,62 @@ class Ladder:
         known_so_far: Mapping[str, object],
         resolution: Resolution | None,
     ) -> Match:
+        """Postcode, else locality, else nothing."""
+        found = self._at_postcode(kind, refusal, postcode, places, known_so_far)
+        found = found or self._at_locality(kind, refusal, places, known_so_far)
+        if found is not None:
+            return found
+        evidence = write_evidence(pattern=street_pattern(resolution) if resolution else "", **known_so_far)
+        return Match(kind, MatchLevel.NONE, MatchRule.NO_MATCH, 0.0, refusal, evidence=evidence)
+
+    def _at_postcode(
+        self,
+        kind: LocationClass,
+        refusal: Refusal,
+        postcode: str,
+        places: tuple[str, ...],
+        known_so_far: Mapping[str, object],
+    ) -> Match | None:
         point = self.gazetteer.postcodes.get(postcode)
-        if point is not None:
-            agrees = self._postcode_agrees(postcode, places)
-            pattern = f"POSTCODE|NONE|UNIT|{agrees}"
-            confidence = self.calibration.confidence(pattern)
-            if confidence >= ACCEPT_COARSE or not self.gazetteer.has_premises:
-                evidence = write_evidence(pattern=pattern, **known_so_far)
-                return Match(
-                    kind,
-                    MatchLevel.POSTCODE,
-                    MatchRule.POSTCODE_ONLY,
-                    confidence,
-                    refusal,
-                    None,
-                    None,
-                    postcode,
-                    point.easting,
-                    point.northing,
-                    point.division or None,
-                    point.beat or None,
-                    None,
-                    evidence,
-                )
-        known = [p for p in places if p in self.gazetteer.localities and p not in self.gazetteer.admins]
-        if known:
-            named = min(known, key=lambda p: (self.gazetteer.localities[p].entries, p))
-            point = self.gazetteer.localities[named]
-            pattern = "LOCALITY|NONE|NONE|NONE"
-            evidence = write_evidence(pattern=pattern, **known_so_far)
-            return Match(
-                kind,
-                MatchLevel.LOCALITY,
-                MatchRule.LOCALITY_ONLY,
-                self.calibration.confidence(pattern),
-                refusal,
-                None,
-                None,
-                None,
-                point.easting,
-                point.northing,
-                point.division or None,
-                point.beat or None,
-                None,
-                evidence,
-            )
-        pattern = street_pattern(resolution) if resolution else ""
+        if point is None:
+            return None
+        pattern = f"POSTCODE|NONE|UNIT|{self._postcode_agrees(postcode, places)}"
+        confidence = self.calibration.confidence(pattern)
+        if confidence < ACCEPT_COARSE and self.gazetteer.has_premises:
+            return None
         return Match(
             kind,
-            MatchLevel.NONE,
-            MatchRule.NO_MATCH,
-            0.0,
+            MatchLevel.POSTCODE,
+            MatchRule.POSTCODE_ONLY,
+            confidence,
             refusal,
+            postcode=postcode,
+            easting=point.easting,
+            northing=point.northing,
+            division=point.division or None,
+            beat=point.beat or None,
+            evidence=write_evidence(pattern=pattern, **known_so_far),
+        )
+
+    def _at_locality(
+        self, kind: LocationClass, refusal: Refusal, places: tuple[str, ...], known_so_far: Mapping[str, object]
+    ) -> Match | None:
+        known = [p for p in places if p in self.gazetteer.localities and p not in self.gazetteer.admins]
+        if not known:
+            return None
+        named = min(known, key=lambda p: (self.gazetteer.localities[p].entries, p))
+        point = self.gazetteer.localities[named]
+        pattern = "LOCALITY|NONE|NONE|NONE"
+        return Match(
+            kind,
+            MatchLevel.LOCALITY,
+            MatchRule.LOCALITY_ONLY,
+            self.calibration.confidence(pattern),
+            refusal,
+            easting=point.easting,
+            northing=point.northing,
+            division=point.division or None,
+            beat=point.beat or None,
             evidence=write_evidence(pattern=pattern, **known_so_far),
         )
 
@@ -291,7 +291,7 @@ class Ladder:
             rule = MatchRule.NO_MATCH
         return replace(
             match,
-            location_class=LocationClass.RELATIVE,
+            location_class=classified.location_class,
             level=level,
             rule=rule,
             uprn=None,

@@ -1,4 +1,4 @@
-"""What reviewers decided, as labels and aliases that later runs follow.
+"""What reviewers decided, as labels that later runs follow; the names decisions teach are in `aliases`.
 
 Enters: decisions (text as recorded, postcode, UPRN or NONE, who, when, why) in `<home>/gazetteers/decisions.csv`.
 Leaves: labels (key of a text → UPRN, or -1 for "not in the gazetteer") for the matcher, and the conflicts among them.
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from migration.errors import ConfigError
+from migration.geocode.aliases import aliases_path
 from migration.geocode.postcodes import find_postcode, format_postcode
 from migration.geocode.text import fold, tokenise
 from migration.layers import hash_file
@@ -49,9 +50,9 @@ def decisions_path(settings: Settings) -> Path:
 
 
 def labels_hash(settings: Settings) -> str:
-    """Hash of the decisions file; `` without one."""
-    path = decisions_path(settings)
-    return hash_file(path) if path.exists() else ""
+    """Hash of what reviewers taught, decisions and names; `` without any."""
+    taught = [path for path in (decisions_path(settings), aliases_path(settings)) if path.exists()]
+    return "-".join(f"{path.stem}:{hash_file(path)}" for path in taught)
 
 
 def read_decisions(path: Path) -> list[Decision]:

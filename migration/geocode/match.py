@@ -8,20 +8,22 @@ the evidence pattern has shown enough precision; otherwise the finest coarser le
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 
 from migration.geocode.candidates import find_candidates, lone_flat_exists
-from migration.geocode.classify import Classified, classify
+from migration.geocode.classify import Classified, classify, looks_like_junction
 from migration.geocode.confidence import ACCEPT_UPRN, Calibration, load_calibration
 from migration.geocode.coordinates import check_coordinates, find_grid_reference
-from migration.geocode.evidence import Candidate, Match, Query
+from migration.geocode.evidence import Candidate, Hypothesis, Match, Query
 from migration.geocode.gazetteer.index import Gazetteer
 from migration.geocode.junctions import match_junction, match_road_marker
 from migration.geocode.ladder import Ladder
 from migration.geocode.learn import text_key
-from migration.geocode.places import match_place
+from migration.geocode.places import match_place, names_organisation
 from migration.geocode.postcodes import find_postcode, format_postcode, is_outside
-from migration.geocode.premises import Reading, read_premises
+from migration.geocode.premises import read_premises
+from migration.geocode.rereading import may_be_misread, read_by_name, read_by_postcode, read_swapped
+from migration.geocode.respell import PlaceSpelling
 from migration.geocode.rules import LocationClass, MatchLevel, Refusal, StreetHow
 from migration.geocode.split import (
     PlaceNames,
@@ -41,18 +43,6 @@ LEAST_MARGIN = 2
 """Points by which the best candidate must beat the next one with another UPRN."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hypothesis:
-    """One window read as the street: its places, premises key, resolution and candidates."""
-
-    span: Span | None
-    places: tuple[Span, ...]
-    key: str
-    resolution: Resolution | None
-    candidates: list[Candidate]
-    readings: tuple[Reading, ...]
-
-
 class Matcher:
     """Matches queries against one release. Owns the memo tables of street resolution; one per process."""
 
@@ -64,6 +54,7 @@ class Matcher:
         self.labels = labels or {}
         self.resolver = StreetResolver(gazetteer)
         self.place_names = PlaceNames(gazetteer)
+        self.spelling = PlaceSpelling(gazetteer.localities)
         self.ladder = Ladder(gazetteer, self.calibration)
 
     def match(self, query: Query) -> Match:
@@ -102,11 +93,16 @@ class Matcher:
             found = match_junction(self, query, tokens, postcode)
             if found is not None:
                 return found
+            if kind is LocationClass.ADDRESS and looks_like_junction(tokens):
+                kind, classified = LocationClass.JUNCTION, Classified(LocationClass.JUNCTION, tokens)
         if kind is LocationClass.JUNCTION and original[0][0].isdigit():
-            return self.match_address(query, original, postcode)
+            kind, tokens = LocationClass.ADDRESS, original
+        match = self.match_address(query, tokens, postcode)
         if kind in (LocationClass.JUNCTION, LocationClass.RELATIVE):
-            return self.ladder.relative(self.match_address(query, tokens, postcode), classified)
-        return self.match_address(query, tokens, postcode)
+            return self.ladder.relative(match, classified)
+        if match.location_class is LocationClass.ADDRESS and names_organisation(self.gazetteer, tokens):
+            return replace(match, location_class=LocationClass.PLACE)
+        return match
 
     def _match_wordless(self, query: Query, kind: LocationClass, postcode: str) -> Match:
         """No words to match: nothing, or the postcode that came without an address."""
@@ -123,6 +119,11 @@ class Matcher:
         if best is None and not outside:
             hypotheses += self._read_similar(query, tokens, postcode, found_places, hypotheses)
             best = _best(hypotheses)
+        if not outside and may_be_misread(best):
+            hypotheses += read_swapped(self, query, tokens, postcode, hypotheses)
+            hypotheses += read_by_postcode(self, query, tokens, postcode, hypotheses)
+            hypotheses += read_by_name(self, query, tokens, postcode, hypotheses)
+            best = _best(hypotheses)
         if best is None or best.candidates[0].level is not MatchLevel.UPRN:
             named = match_place(self, query, tokens, postcode, found_places)
             if named is not None and (best is None or not best.candidates[0].reading.flat):
@@ -138,14 +139,14 @@ class Matcher:
         return Where(postcode, tuple(sorted({p.key for p in places})), query.division)
 
     def _outside(self, places: list[Span], postcode: str) -> bool:
-        if postcode:
+        if postcode and (is_outside(postcode) or postcode in self.gazetteer.postcodes):
             return is_outside(postcode)
         outside = vocabulary().outside
         return any(p.key in outside and p.key not in self.gazetteer.localities for p in places)
 
     def _read_exact(self, query: Query, tokens: tuple[str, ...], postcode: str, found: list[Span]) -> list[Hypothesis]:
         return [
-            self._hypothesis(query, tokens, postcode, found, span, span.key, StreetHow.EXACT)
+            self.hypothesis(query, tokens, postcode, found, span, span.key, StreetHow.EXACT)
             for span in find_streets(self.gazetteer, tokens)
         ]
 
@@ -160,12 +161,12 @@ class Matcher:
                 continue
             words = tuple(tokens[span.start : span.end])
             for key, how in self.resolver.find_similar(words):
-                hypothesis = self._hypothesis(query, tokens, postcode, found, span, key, how)
+                hypothesis = self.hypothesis(query, tokens, postcode, found, span, key, how)
                 if hypothesis.resolution is not None and _has_support(hypothesis.resolution):
                     hypotheses.append(hypothesis)
         return hypotheses
 
-    def _hypothesis(
+    def hypothesis(
         self,
         query: Query,
         tokens: tuple[str, ...],
@@ -175,10 +176,12 @@ class Matcher:
         key: str,
         how: StreetHow,
     ) -> Hypothesis:
+        """A window as the street `key`, with what is left of the tokens as its premises."""
         places = choose_places(tokens, found, span)
-        resolution = self.resolver.resolve(key, how, self.where(query, postcode, places))
         premises = premises_key(tokens, span, places)
         readings = read_premises(premises)
+        places += self._misspelt_place(tokens, span, readings[0].tail)
+        resolution = self.resolver.resolve(key, how, self.where(query, postcode, places))
         candidates: list[Candidate] = []
         if resolution is not None and self.gazetteer.has_premises:
             adjacent = is_adjacent(tokens, span, places)
@@ -186,7 +189,16 @@ class Matcher:
             candidates = find_candidates(
                 self.gazetteer, resolution, readings, postcode, query.recorded_on, adjacent, window
             )
-        return Hypothesis(span, tuple(places), premises, resolution, candidates, readings)
+        return Hypothesis(span, tuple(places), premises, resolution, candidates, readings, tokens)
+
+    def _misspelt_place(self, tokens: tuple[str, ...], street: Span, tail: str) -> list[Span]:
+        """The words behind the street as the place they misspell, where there is just one."""
+        meant = self.spelling.find(tail) if tail else None
+        words = tuple(tail.split(" "))
+        for start in range(street.end, len(tokens) - len(words) + 1):
+            if meant is not None and tokens[start : start + len(words)] == words:
+                return [Span(start, start + len(words), meant)]
+        return []
 
     def _decide(
         self, query: Query, tokens: tuple[str, ...], postcode: str, hypotheses: list[Hypothesis], best: Hypothesis
@@ -197,14 +209,14 @@ class Matcher:
         others = sorted((c for c in everything if c.uprn != top.uprn), key=lambda c: (-c.score, c.uprn))
         margin = float(top.score - others[0].score) if others else None
         refusal = _why_not(top, others, margin)
-        if refusal is None and _is_other_name(top, tokens):
+        if refusal is None and _is_other_name(top, best.tokens):
             refusal = Refusal.TOKENS_UNUSED
-        if top.level is MatchLevel.UPRN and lone_flat_exists(self.gazetteer, top.resolution, best.readings):
+        if top.level is MatchLevel.UPRN and lone_flat_exists(self.gazetteer, top, best.readings):
             refusal = Refusal.TWO_READINGS
         confidence = self.calibration.confidence(top.pattern())
         if refusal is None and top.level is MatchLevel.UPRN and confidence < ACCEPT_UPRN:
             refusal = Refusal.LOW_CONFIDENCE
-        return self.ladder.settle(query, tokens, postcode, best, top, others, margin, refusal, confidence)
+        return self.ladder.settle(query, best.tokens, postcode, best, top, others, margin, refusal, confidence)
 
     def _fall(
         self, query: Query, tokens: tuple[str, ...], postcode: str, places: list[Span], hypotheses: list[Hypothesis]

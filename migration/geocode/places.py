@@ -8,12 +8,18 @@ from typing import TYPE_CHECKING
 
 from migration.geocode.confidence import ACCEPT_COARSE
 from migration.geocode.evidence import Match, Query, write_evidence
+from migration.geocode.gazetteer.index import Gazetteer
 from migration.geocode.rules import LocationClass, MatchLevel, MatchRule, Refusal
-from migration.geocode.split import Span, choose_places
+from migration.geocode.split import Span, choose_places, find_streets
 from migration.geocode.text import BREAK, SLASH
 
 if TYPE_CHECKING:
     from migration.geocode.match import Matcher
+
+
+ORGANISATION = "ORGANISATION"
+LONGEST_NAME = 7
+"""Tokens of the longest name that is looked for."""
 
 
 def match_place(
@@ -28,6 +34,21 @@ def match_place(
             if match is not None:
                 return match
     return None
+
+
+def names_organisation(gazetteer: Gazetteer, tokens: tuple[str, ...]) -> bool:
+    """Whether a segment begins with the name of an organisation, alone or before a number or street."""
+    streets = {s.start for s in find_streets(gazetteer, tokens)}
+    for start in range(len(tokens)):
+        if tokens[start] in (BREAK, SLASH) or (start and tokens[start - 1] not in (BREAK, SLASH)):
+            continue
+        for end in range(start + 1, min(start + LONGEST_NAME, len(tokens)) + 1):
+            following = tokens[end] if end < len(tokens) else BREAK
+            ends = following in (BREAK, SLASH) or following[0].isdigit() or end in streets
+            rows = gazetteer.places.get(" ".join(tokens[start:end]), ()) if ends else ()
+            if any(r[5] == ORGANISATION for r in rows):
+                return True
+    return False
 
 
 def _names(tokens: tuple[str, ...], places: list[Span]) -> list[tuple[str, tuple[int, int]]]:
@@ -58,7 +79,7 @@ def _choose(
     gazetteer = matcher.gazetteer
     said = {p.key for p in places if not (p.start >= span[0] and p.end <= span[1])}
     fits: dict[int, tuple[str, str, str]] = {}
-    for uprn, _, locality, town, division, kind in rows:
+    for uprn, _, locality, town, division, _ in rows:
         row = gazetteer.find_uprn(uprn)
         own = gazetteer.place_of(row)[4] if row is not None else None
         pc = "NONE" if not postcode else "UNIT" if own == postcode else "OTHER"
@@ -69,8 +90,6 @@ def _choose(
             continue
         same = "NONE" if not query.division else "SAME" if division == query.division else "OTHER"
         fits[uprn] = (pc, place if place != "CONFLICT" else "NONE", same)
-        if kind == "ORGANISATION":
-            fits[uprn] = (pc, fits[uprn][1], same)
     if query.division and len(fits) > 1:
         fits = {u: f for u, f in fits.items() if f[2] == "SAME"} or fits
     if not fits:

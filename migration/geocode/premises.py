@@ -10,7 +10,8 @@ import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from migration.geocode.flats import floor_of, identifier_code, read_sub_building, slashed_code
+from migration.geocode.flats import UNNAMED, floor_of, identifier_code, read_sub_building, slashed_code
+from migration.geocode.respell import put_right
 from migration.geocode.text import BREAK, SLASH
 from migration.geocode.vocabulary import vocabulary
 
@@ -18,6 +19,9 @@ STREET = "@"
 _NUMBER = re.compile(r"(\d{1,5})([A-Z]?)")
 _PAIR = re.compile(r"(\d{1,4})([A-Z]?)([/\-])(\d{1,4})([A-Z]?)")
 _NUMBER_FLAT_CODE = re.compile(r"(\d{1,4}[A-Z]?)([/\-])((?:\d{1,2}|G|B|T|P)F\d{1,2}|[GBT]F[LR]?)")
+_FLOOR_LETTERS = {"G": "0", "B": "-1", "T": "T"}
+_WITHIN_NAMES = ("OF", "THE")
+_FLOOR_ALONE = re.compile(r"F(-?\d+|T)")
 _TRIPLE = re.compile(r"(\d{1,4})([A-Z]?)[/\-](\d{1,2})[/\-](\d{1,2}|[LR])")
 
 
@@ -38,6 +42,7 @@ class Reading:
         unused: tokens without a role; any of them that is numeric blocks an exact match.
         has_unused_number: a numeric or flat-like token has no role.
         has_room: a room within the flat or house was named.
+        is_split: the name stands between the number and the street, so that the number may be the named building's.
     """
 
     number: int = -1
@@ -52,6 +57,7 @@ class Reading:
     unused: int = 0
     has_unused_number: bool = False
     has_room: bool = False
+    is_split: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +74,17 @@ class _Item:
 @lru_cache(maxsize=300_000)
 def read_premises(key: str) -> tuple[Reading, ...]:
     """Readings of premises tokens joined by spaces, likeliest first; one empty reading where there are none."""
+    readings = _read(key)
+    spelt = put_right(key)
+    if spelt is not None:
+        readings += [replace(r, rank=r.rank + 1, order=f"respelt_{r.order}") for r in _read(spelt)]
+    return tuple(dict.fromkeys(readings))
+
+
+def _read(key: str) -> list[Reading]:
     items, has_room = _collect_items(tuple(key.split(" ")) if key else ())
     readings = _combine(items)
-    if has_room:
-        readings = [replace(r, has_room=True) for r in readings]
-    return tuple(dict.fromkeys(readings))
+    return [replace(r, has_room=True) for r in readings] if has_room else readings
 
 
 def _collect_items(tokens: tuple[str, ...]) -> tuple[list[_Item], bool]:
@@ -88,10 +100,10 @@ def _collect_items(tokens: tuple[str, ...]) -> tuple[list[_Item], bool]:
             items.append(_Item("F", i, tokens[i + 1], "", after))
             i += 2
             continue
-        if token in (STREET, BREAK, SLASH) or token in fillers:
+        if token in (STREET, BREAK, SLASH) or (token in fillers and not _is_within_name(tokens, i)):
             i += 1
             continue
-        sub = read_sub_building(tokens, i) or _read_side(tokens, i)
+        sub = _read_floor_before_flat(tokens, i) or read_sub_building(tokens, i) or _read_side(tokens, i)
         if sub is not None:
             code, unit, length = sub
             if unit == "room":
@@ -105,6 +117,13 @@ def _collect_items(tokens: tuple[str, ...]) -> tuple[list[_Item], bool]:
     return items, has_room
 
 
+def _is_within_name(tokens: tuple[str, ...], i: int) -> bool:
+    """Whether an `of` or `the` stands between two words of a name (`Mains of Balmuir`)."""
+    if tokens[i] not in _WITHIN_NAMES or not 0 < i < len(tokens) - 1:
+        return False
+    return all(t not in (BREAK, SLASH, STREET) and _kind(t) == "W" for t in (tokens[i - 1], tokens[i + 1]))
+
+
 def _begins_with_slash(tokens: tuple[str, ...], i: int) -> bool:
     """Whether `/5` begins a segment here: a flat whose number was left out."""
     if tokens[i] != SLASH or i + 1 == len(tokens) or (i and tokens[i - 1] != BREAK):
@@ -112,12 +131,22 @@ def _begins_with_slash(tokens: tuple[str, ...], i: int) -> bool:
     return _kind(tokens[i + 1]) == "N"
 
 
+def _read_floor_before_flat(tokens: tuple[str, ...], i: int) -> tuple[str, str, int] | None:
+    """`2ND FLOOR` of `2ND FLOOR FLAT 3`: the floor by itself, the flat is read next; else None."""
+    words = vocabulary()
+    floor = words.floors.get(tokens[i])
+    if floor is None or i + 3 >= len(tokens) or tokens[i + 1] not in ("FLOOR", "FLR", "FL"):
+        return None
+    says_flat = words.unit_classes.get(tokens[i + 2]) == "dwelling" and identifier_code(tokens[i + 3]) is not None
+    return (f"F{floor}", "", 2) if says_flat else None
+
+
 def _read_side(tokens: tuple[str, ...], i: int) -> tuple[str, str, int] | None:
     """`2 LEFT` (a floor of one digit and a side) or a side alone, else None."""
     sides = vocabulary().sides
     following = tokens[i + 1] if i + 1 < len(tokens) else ""
-    if len(tokens[i]) == 1 and tokens[i].isdigit() and following in sides:
-        return f"{tokens[i]}:{sides[following]}", "", 2
+    if len(tokens[i]) == 1 and following in sides and (tokens[i].isdigit() or tokens[i] in _FLOOR_LETTERS):
+        return f"{_FLOOR_LETTERS.get(tokens[i], tokens[i])}:{sides[following]}", "", 2
     if tokens[i] in sides and sides[tokens[i]] != "M":
         return f":{sides[tokens[i]]}", "", 1
     return None
@@ -138,10 +167,13 @@ def _kind(token: str) -> str:
 def _combine(items: list[_Item]) -> list[Reading]:
     """All readings of the pieces. Names are read first, then the pieces that carry numbers, by their pattern."""
     words = [i for i in items if i.kind == "W"]
-    marks = [i for i in items if i.kind != "W"]
+    marks = _drop_unnamed([i for i in items if i.kind != "W"])
+    before = [w for w in words if not w.after_street]
+    last_number = max((m.position for m in marks if m.kind in "NP" and not m.after_street), default=len(items) + 99)
     base = Reading(
-        name=" ".join(w.text for w in words if not w.after_street),
+        name=" ".join(w.text for w in before),
         tail=" ".join(w.text for w in words if w.after_street),
+        is_split=any(w.position > last_number for w in before),
     )
     pattern = "".join(i.kind for i in marks)
     reader = _PATTERNS.get(pattern)
@@ -149,6 +181,13 @@ def _combine(items: list[_Item]) -> list[Reading]:
         return [_block(base, marks)]
     readings = [r for r in reader(base, marks) if r is not None]
     return readings or [_block(base, marks)]
+
+
+def _drop_unnamed(marks: list[_Item]) -> list[_Item]:
+    """Without a bare `Flat` where another piece says which flat (`The Flat, Flat 2/1, 34 @`)."""
+    named = [m for m in marks if m.text != UNNAMED]
+    says_flat = len(named) > 1 or any(m.kind in "FP" for m in named)
+    return named if says_flat else marks
 
 
 def _block(base: Reading, marks: list[_Item]) -> Reading:
@@ -195,7 +234,7 @@ def _read_flat_number(base: Reading, marks: list[_Item]) -> list[Reading]:
     """`Flat 2/1, 34 @`, `34 @ Flat 2/1`, `34 2F1 @`."""
     flat, number = (marks[0], marks[1]) if marks[0].kind == "F" else (marks[1], marks[0])
     plain = _number(base, number.text, flat=flat.text, unit=flat.unit)
-    readings = [plain]
+    readings = [plain, *_centre_door(plain)]
     if len(flat.text) == 1 and flat.text.isalpha() and not plain.suffix:
         readings.append(replace(plain, suffix=flat.text, flat="", rank=1, order="flat_is_suffix"))
     return readings
@@ -206,8 +245,16 @@ def _read_numbers(base: Reading, marks: list[_Item]) -> list[Reading]:
     first, second = marks
     near, far = (first, second) if second.after_street else (second, first)
     plain = _number(base, near.text, flat=_flat(far.text), order="flat_then_number")
+    centre = _centre_door(plain)
     other = _number(base, far.text, flat=_flat(near.text), rank=1, order="number_then_flat")
-    return [plain, other]
+    return [plain, *centre, other]
+
+
+def _centre_door(reading: Reading) -> list[Reading]:
+    """`2C` also as the centre door of floor 2, beside the flat of that number and letter."""
+    if re.fullmatch(r"\dC", reading.flat):
+        return [replace(reading, flat=f"{reading.flat[0]}:M", rank=1, order="centre_door")]
+    return []
 
 
 def _read_letter_number(base: Reading, marks: list[_Item]) -> list[Reading]:
@@ -246,6 +293,8 @@ def _pair_readings(base: Reading, match: re.Match[str]) -> list[Reading]:
     lone = slashed_code(match[0]) if match[3] == "/" else None
     if lone:
         readings.append(replace(base, flat=lone, rank=2, order="flat_without_number"))
+        if base.name:
+            readings.append(replace(base, flat=lone, rank=1, order="number_is_flat_of_name"))
     if b > a and not match[5] and b - a <= 60:
         rank = 0 if match[3] == "-" else 1
         readings.append(replace(base, number=a, suffix=match[2], end=b, rank=rank, order="range"))
@@ -279,10 +328,14 @@ def _read_two_flats(base: Reading, marks: list[_Item]) -> list[Reading]:
     """`Flat 3, 1st floor, 61 @`: a flat and the floor it is on, which must agree; `Flat 3 Flat 4` is blocked."""
     flats = [m for m in marks if m.kind == "F"]
     numbers = [m for m in marks if m.kind == "N"]
+    unit = flats[0].unit or flats[1].unit
     merged = merge_flats(flats[0].text, flats[1].text)
+    lettered = next((f.text for f in flats if len(f.text) == 1 and f.text.isalpha()), "")
+    if merged is None and lettered and any(_FLOOR_ALONE.fullmatch(f.text) for f in flats):
+        with_letter = replace(base, flat=lettered, unit=unit)
+        return [_number(with_letter, numbers[0].text) if numbers else with_letter]
     if merged is None:
         return [_block(base, marks)]
-    unit = flats[0].unit or flats[1].unit
     plain = _number(base, numbers[0].text) if numbers else base
     readings = [replace(plain, flat=merged, unit=unit)]
     said = next((f.text for f in flats if not f.text.startswith("F")), "")

@@ -12,7 +12,7 @@ from migration.geocode.text import BREAK, SLASH
 from migration.geocode.vocabulary import vocabulary
 
 if TYPE_CHECKING:
-    from migration.geocode.match import Hypothesis
+    from migration.geocode.evidence import Hypothesis
 
 
 def _mark_spans(roles: list[str], hypothesis: "Hypothesis") -> None:

@@ -89,5 +89,7 @@ class StreetHow(StrEnum):
     FUZZY1 = "FUZZY1"
     FUZZY2 = "FUZZY2"
     NO_TYPE = "NO_TYPE"
+    SWAPPED = "SWAPPED"
+    PARTLY = "PARTLY"
     OTHER_TYPE = "OTHER_TYPE"
     NONE = "NONE"

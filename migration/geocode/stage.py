@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from migration.duck import copy_to_parquet, open_session, read_parquet_sql
 from migration.errors import SourceError
 from migration.fingerprint import quote
+from migration.geocode.aliases import teach
 from migration.geocode.batch import match_all
 from migration.geocode.evidence import Match, Query
 from migration.geocode.gazetteer.index import load_gazetteer
@@ -82,7 +83,7 @@ def _locate(context: RunContext, key: str) -> LayerManifest:
     if not source.exists():
         where = f"lake layer {context.division}/{context.run_id}/mapped"
         raise SourceError(where, "no table location", "mapped locations", "Map an entity to `location` in the pack.")
-    gazetteer = load_gazetteer(context.settings)
+    gazetteer = teach(load_gazetteer(context.settings), context.settings)
     matcher = Matcher(gazetteer, labels=load_labels(context.settings))
     with write_layer(context, Layer.LOCATED, key) as writer:
         target = writer.path("location_match")

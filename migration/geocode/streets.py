@@ -15,6 +15,7 @@ from rapidfuzz.distance import OSA
 
 from migration.geocode.gazetteer.index import Gazetteer, Street
 from migration.geocode.postcodes import area, district, sector
+from migration.geocode.respell import split_type
 from migration.geocode.rules import StreetHow
 from migration.geocode.vocabulary import vocabulary
 
@@ -28,6 +29,8 @@ HOW_POINTS = {
     StreetHow.FUZZY1: -2,
     StreetHow.FUZZY2: -4,
     StreetHow.NO_TYPE: -3,
+    StreetHow.SWAPPED: -3,
+    StreetHow.PARTLY: -5,
     StreetHow.OTHER_TYPE: -6,
     StreetHow.NONE: -8,
 }
@@ -95,20 +98,12 @@ class StreetResolver:
         streets = self.gazetteer.streets
         postcode = where.postcode
         exact = frozenset(self.gazetteer.postcode_streets.get(postcode, ())) if postcode else frozenset()
-        own_area, own_district, own_sector = area(postcode), district(postcode), sector(postcode)
         groups: dict[int, list[tuple[int, int, str, str, str]]] = {}
         for street_id, place, division in self._placed(key, where):
             street = streets[street_id]
-            if not postcode or not street.areas:
-                pc = "NONE"
-            elif street_id in exact:
-                pc = "EXACT"
-            elif own_area not in street.areas:
+            pc = postcode_flag(street, postcode, street_id in exact)
+            if pc == "CONFLICT":
                 continue
-            elif own_sector in street.sectors:
-                pc = "SECTOR"
-            else:
-                pc = "DISTRICT" if own_district in street.districts else "OTHER"
             points = score_place(pc, place, division)
             if points >= LEAST_SCORE:
                 groups.setdefault(street.usrn, []).append((points, -street_id, pc, place, division))
@@ -142,6 +137,8 @@ class StreetResolver:
         names: dict[str, StreetHow] = {}
         for key in self.gazetteer.joined_names.get("".join(tokens), ()):
             names.setdefault(key, StreetHow.JOINED)
+        if len(tokens) == 1 and len(tokens[0]) > 6:
+            self._unglue(tokens[0], names)
         phrase = " ".join(tokens)
         for key in self.gazetteer.base_names.get(phrase, ()):
             names.setdefault(key, StreetHow.NO_TYPE)
@@ -151,6 +148,17 @@ class StreetResolver:
         for key, edits in self._respell(tokens):
             names.setdefault(key, StreetHow.FUZZY1 if edits == 1 else StreetHow.FUZZY2)
         return tuple(sorted(names.items(), key=lambda kv: (-HOW_POINTS[kv[1]], kv[0])))
+
+    def _unglue(self, token: str, names: dict[str, StreetHow]) -> None:
+        """Names of a street written as one word, its type in full, perhaps misspelt."""
+        parts = split_type(token, vocabulary().canonical, vocabulary().street_types)
+        if parts is None:
+            return
+        if " ".join(parts) in self.gazetteer.aliases:
+            names.setdefault(" ".join(parts), StreetHow.JOINED)
+        for key, edits in self._respell(parts):
+            if edits == 1:
+                names.setdefault(key, StreetHow.FUZZY2)
 
     def _respell(self, tokens: tuple[str, ...]) -> list[tuple[str, int]]:
         """Known names at most two edits away, the edits inside words."""
@@ -181,14 +189,20 @@ class StreetResolver:
             self.deletions = index_words(self.gazetteer)
         limit = most_edits(token)
         found: dict[str, int] = {}
-        for cut in cuts(token, 2 if limit > 1 else 1):
+        spellings = (token, "MAC" + token[2:]) if token.startswith("MC") and len(token) > 4 else (token,)
+        for spelling in spellings:
+            self._add_near(spelling, limit, found)
+        return [(token, 0), *sorted(found.items(), key=lambda kv: (kv[1], kv[0]))[:11]]
+
+    def _add_near(self, spelling: str, limit: int, found: dict[str, int]) -> None:
+        """Words of street names within `limit` edits of a spelling, added to `found` with their edits."""
+        for cut in cuts(spelling, 2 if limit > 1 else 1):
             for word in self.deletions.get(cut, ()):
-                if abs(len(word) - len(token)) <= limit:
-                    distance = OSA.distance(token, word, score_cutoff=limit)
+                if abs(len(word) - len(spelling)) <= limit:
+                    distance = OSA.distance(spelling, word, score_cutoff=limit)
                     if 0 < distance <= limit:
                         key = vocabulary().canonical.get(word, word)
                         found[key] = min(distance, found.get(key, distance))
-        return [(token, 0), *sorted(found.items(), key=lambda kv: (kv[1], kv[0]))[:11]]
 
 
 @lru_cache(maxsize=1)
@@ -296,6 +310,19 @@ def division_flag(street: Street, division: str) -> str:
     if not division or not street.division:
         return "NONE"
     return "SAME" if street.division == division else "OTHER"
+
+
+def postcode_flag(street: Street, postcode: str, is_exact: bool) -> str:
+    """How far the record's postcode agrees with a street's; CONFLICT where even the area is another."""
+    if not postcode or not street.areas:
+        return "NONE"
+    if is_exact:
+        return "EXACT"
+    if area(postcode) not in street.areas:
+        return "CONFLICT"
+    if sector(postcode) in street.sectors:
+        return "SECTOR"
+    return "DISTRICT" if district(postcode) in street.districts else "OTHER"
 
 
 def score_place(pc: str, place: str, division: str) -> int:

@@ -33,6 +33,7 @@ class Vocabulary:
     outside_areas: frozenset[str]
     scottish_areas: frozenset[str]
     ordinals: frozenset[str]
+    placeless: frozenset[str]
     phrases: Mapping[str, tuple[str, ...]]
 
 
@@ -58,6 +59,7 @@ def vocabulary() -> Vocabulary:
         outside_areas=frozenset(raw["outside_postcode_areas"]),
         scottish_areas=frozenset(raw["scottish_postcode_areas"]),
         ordinals=frozenset(k for k in raw["abbreviations"] if k[0].isdigit()),
+        placeless=_keys(raw["placeless_words"], canonical),
         phrases=MappingProxyType(
             {n: tuple(raw[n]) for n in ("no_fixed_abode", "unusable", "relative", "junction_words")}
         ),

@@ -41,8 +41,7 @@ def make_inputs(folder: Path, entries: int, queries: int) -> tuple[Path, list[La
     rows = split_gazetteer(folder / "full.csv", folder / "gazetteer.csv", HELD_SEED)
     write_labelled(folder / "scottish.csv", scottish(rows, queries // 2, HELD_SEED + 1, HELD_SEED))
     write_labelled(folder / "errors.csv", address_errors(rows, queries // 2, HELD_SEED + 2, HELD_SEED))
-    labels = [*read_labels(folder / "scottish.csv"), *read_labels(folder / "errors.csv")]
-    return folder / "gazetteer.csv", [label for label in labels if label.kind != "collided"]
+    return folder / "gazetteer.csv", [*read_labels(folder / "scottish.csv"), *read_labels(folder / "errors.csv")]
 
 
 def measure_ours(folder: Path, source: Path, labels: list[Label], processes: int) -> dict[str, object]:

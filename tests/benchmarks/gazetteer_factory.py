@@ -210,11 +210,12 @@ def _street(rng, town, name, locality, usrn, uprn, order):  # noqa: C901
             name = f"{rng.choice(HOUSE_NAMES)} {rng.choice(BUILDINGS)}" if rng.random() < 0.1 else ""
             name = "" if name in used else name
             used.add(name)
-            yield row | {"class_code": "PP", "organisation": "", "pao_text": name}
+            building = row | {"organisation": "", "pao_text": name, "pao_start_number": number}
+            yield building | {"class_code": "PP"}
             parent = uprn
             for sao in _flats(rng, town.style):
                 uprn += rng.randint(1, 4)
-                yield row | {"uprn": uprn, "parent_uprn": parent, "organisation": "", "pao_text": name, **sao}
+                yield building | {"uprn": uprn, "parent_uprn": parent, **sao}
             continue
         yield row
         if rng.random() < 0.01:

@@ -1,6 +1,7 @@
 """Labelled SYNTHETIC addresses over a gazetteer file: Scottish notations with errors, and `address-errors` output.
 
-Columns are those `migrate geocode calibrate` reads (`migration/geocode/calibrate.py`); `kind` says how each was made.
+Columns are those `migrate geocode calibrate` reads (`migration/geocode/calibrate.py`); `kind` says how each was
+made, `edits` which errors `address-errors` made.
 Entries are held out by a hash of their UPRN and a seed, so that the gazetteer lacks the truth of those queries.
 """
 
@@ -23,8 +24,10 @@ FIELDS = (
     "true_postcode",
     "true_town",
     "kind",
+    "edits",
 )
 KNOWN = ("match", "held_out", "no_such_number", "no_such_flat", "flat_dropped", "street_only")
+"""Kinds whose street is true. Of a street that is nowhere the postcode and town that are written count as true."""
 ABBREVIATED = {
     "Road": ("Rd", "Rd."),
     "Street": ("St", "St."),
@@ -230,8 +233,8 @@ def _write(  # noqa: C901, PLR0912
         "uprn": truth or "",
         "parent_uprn": entry["parent_uprn"],
         "usrn": entry["usrn"] if kind in KNOWN else "",
-        "true_postcode": entry["postcode"] if kind in KNOWN else "",
-        "true_town": entry["town"] if kind in KNOWN else "",
+        "true_postcode": entry["postcode"] if kind in KNOWN or kind == "no_such_street" else "",
+        "true_town": entry["town"],
         "kind": kind,
     }
 
@@ -244,7 +247,10 @@ def address_errors(
     style: str | None = None,
     blank_postcodes: float = 0.4,
 ) -> Iterator[dict[str, object]]:
-    """`count` addresses written by `address-errors` (twice the learnt rates, 15 % noise), 40 % without a postcode."""
+    """Some `count` addresses written by `address-errors`: twice the learnt rates, 15 % noise, 40 % without a postcode.
+
+    Those whose text became the very text of another entry are left out: nobody could tell.
+    """
     from address_errors import Controls, Corruptor, Noise, Profile, load_components
 
     with tempfile.TemporaryDirectory() as folder:
@@ -267,10 +273,10 @@ def address_errors(
         entry = by_uprn.get(row["source_uprn"])
         if entry is None:
             continue
+        if row["collision_uprn"] and row["collision_uprn"] != entry["uprn"]:
+            continue
         held = is_held_out(entry["uprn"], held_seed)
         kind = "held_out" if held else "match"
-        if row["collision_uprn"] and row["collision_uprn"] != entry["uprn"]:
-            kind = "collided"
         postcode = row["recorded_postcode"] if rng.random() >= blank_postcodes else ""
         yield {
             "id": f"E{i}",
@@ -284,6 +290,7 @@ def address_errors(
             "true_postcode": entry["postcode"],
             "true_town": entry["town"],
             "kind": kind,
+            "edits": "+".join(e for e in (row["applied_rules"], row["noise_ops"]) if e),
         }
 
 

@@ -9,7 +9,7 @@ from migration.geocode.text import fold, name_key, tokenise
         ("Flat 2/1, 34 High Street", ("FLAT", "2/1", ",", "34", "HIGH", "ST")),
         ("St. Andrew's Road", ("ST", "ANDREWS", "RD")),
         ("Bridge-of-Weir", ("BRIDGE", "OF", "WEIR")),
-        ("High St/Church Ln", ("HIGH", "ST", "/", "CHURCH", "LN")),
+        ("High St/Church Ln", ("HIGH", "ST", "/", "CH", "LN")),
         ("12-14 X", ("12-14", "X")),
         ("flat3 0034", ("FLAT", "3", "34")),
         ("flat2/1", ("FLAT", "2/1")),
