@@ -103,11 +103,13 @@ def _dedupe(context: RunContext) -> StageResult:
 
 
 def _stage(context: RunContext) -> StageResult:
+    from migration.load.crosswalk_reference import load_crosswalk
     from migration.load.gazetteer_reference import load_gazetteer_reference
     from migration.load.stage import load_staging
 
     with national_engine(context) as engine:
         load_gazetteer_reference(context.settings, engine, context.settings.gazetteer_release)
+        load_crosswalk(context, engine)
         return load_staging(context, engine)
 
 

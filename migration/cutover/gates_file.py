@@ -27,6 +27,7 @@ KINDS = (
     "geocode_levels",
     "golden_nominals",
     "linked_against",
+    "proposed_codes",
 )
 TEXTS = ("id", "title", "kind", "why", "fix", "source")
 OPTIONS = frozenset({"severity", "levels_missed"})

@@ -8,11 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow.parquet as pq
 import sqlalchemy as sa
 
 from migration.cutover.gates_file import CriterionSpec
 from migration.cutover.verdicts import Finding
-from migration.layers import find_manifest
+from migration.layers import find_manifest, layer_folder
 from migration.load.partitions import STAGING, partition_name, qualified, table_exists
 from migration.load.publications import read_published
 from migration.load.publish import PUBLISHED_FACT, name_published
@@ -258,6 +259,24 @@ def _measure_linked_against(subject: Subject) -> Finding:
     return Finding(rows=len(differing), figures={"linked_against": linked, "national": current})
 
 
+def _measure_proposed_codes(subject: Subject) -> Finding:
+    """Records that were read by a code decision nobody has agreed; `unresolved` ones have no decision at all."""
+    manifest = find_manifest(subject.context, Layer.REJECTED)
+    table = next((t for t in manifest.tables if t.name == "codes"), None) if manifest else None
+    if table is None:
+        return Finding(error="the run does not say which codes it used")
+    path = layer_folder(subject.context, Layer.REJECTED) / table.path
+    uses = pq.read_table(path, columns=["crosswalk", "status", "uses"]).to_pylist()
+    proposed = [row for row in uses if row["status"] == "PROPOSED"]
+    figures = {
+        "codes": len(uses),
+        "proposed": len(proposed),
+        "unresolved": sum(row["status"] == "UNRESOLVED" for row in uses),
+        "crosswalks": sorted({str(row["crosswalk"]) for row in proposed})[:LISTED],
+    }
+    return Finding(rows=sum(int(row["uses"]) for row in proposed), figures=figures)
+
+
 MEASURES: dict[str, Measure] = {
     "sample": _measure_sample,
     "ledger": _measure_ledger,
@@ -271,4 +290,5 @@ MEASURES: dict[str, Measure] = {
     "geocode_levels": _measure_geocode,
     "golden_nominals": _measure_golden,
     "linked_against": _measure_linked_against,
+    "proposed_codes": _measure_proposed_codes,
 }

@@ -2,7 +2,7 @@
 
 Enters: a connection and a `NationalSchema`. Leaves: `reference.division`, `reference.cv_value` and
 `reference.crime_code` exactly as the code lists say, periods of validity and successors included. The beats and the
-gazetteer come with a gazetteer release, the crosswalk with the packs; neither is touched here.
+gazetteer come with a gazetteer release, the crosswalk with the packs (`crosswalk_reference`); neither is touched here.
 """
 
 from collections.abc import Mapping

@@ -7,6 +7,7 @@ problems: unknown columns or statuses, a legacy value twice in one file.
 
 import csv
 from collections.abc import Mapping
+from datetime import date
 from types import MappingProxyType
 
 from migration.mapping.inherit import EffectiveTree, Level, display_name
@@ -56,5 +57,15 @@ def _read_decisions(
             problems.add(origin, f"agreed value {value} without agreed_by or agreed_on", "who agreed, and the day")
         if row["status"] == AGREED and not row["national_code"]:
             problems.add(origin, f"agreed value {value} without a national code", "the code that was agreed")
+        if row["agreed_on"] and not _is_day(row["agreed_on"]):
+            problems.add(origin, f"agreed_on of value {value} that is no day", "YYYY-MM-DD")
         decisions[value] = CodeDecision(level=level.name, origin=origin, **row)
     return decisions
+
+
+def _is_day(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True

@@ -77,6 +77,12 @@ def test_gate_of_a_good_run_is_green_and_the_same_when_evaluated_again(context: 
     assert verdicts(first) == {spec.criterion_id: "GREEN" for spec in load_gates(context.settings)}
 
 
+def test_gate_when_records_used_a_proposed_code_is_red_and_says_how_many(lake, context, engine) -> None:
+    lake.write_codes(context, {"A": 2, "B": 3})
+    found = next(c for c in compute_gate(context, engine).criteria if c.spec.criterion_id == "codes_agreed")
+    assert (found.verdict, found.finding.rows, found.finding.figures["proposed"]) == ("RED", 5, 2)
+
+
 def test_gate_when_evidence_is_damaged_turns_the_criterion_red(context: RunContext, engine: sa.Engine) -> None:
     for damage, criterion in DAMAGES:
         with engine.connect() as connection, connection.begin() as transaction:

@@ -147,6 +147,19 @@ def test_located_reports_carry_the_beat_of_their_locus(road):
     assert wrong == 0
 
 
+def test_code_decisions_stand_in_the_database_with_the_records_that_used_them(road):
+    for context in (road.first, road.second):
+        pack = load_pack(road.settings, context.division)
+        decisions = sum(len(c.decisions) for c in pack.crosswalks.values())
+        path = layer_folder(context, Layer.REJECTED) / "codes.parquet"
+        decided = "status IN ('AGREED', 'PROPOSED', 'REJECTED')"
+        uses = duckdb.sql(f"SELECT sum(uses)::BIGINT FROM read_parquet('{path}') WHERE {decided}").fetchone()[0]
+        with road.engine.connect() as connection:
+            query = sa.text("SELECT count(*), sum(uses) FROM reference.cv_crosswalk WHERE division_code = :division")
+            assert connection.execute(query, {"division": context.division}).one() == (decisions, uses)
+        assert uses > decisions
+
+
 def test_divisions_when_rolled_back_leave_the_national_database_as_before(road):
     roll_back_division(road.settings, road.engine, road.second.division, "Invented Lead", "test of the rollback")
     assert national_content_hash(road.engine) == road.hashes["first"]

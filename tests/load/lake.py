@@ -118,6 +118,21 @@ class Lake:
                 write_rows(writer.path(entity.name), entity, rows)
                 ledger += [_disposition(context, entity.name, n) for n in range(1, len(names) + 1)]
             write_rows(writer.path("disposition"), load_schema().entity("disposition"), ledger)
+        self.write_codes(context, {})
+
+    def write_codes(self, context: RunContext, proposed: dict[str, int]) -> None:
+        """The rejected layer: legacy values of a proposed meaning, with their uses."""
+        names = ("crosswalk", "list_name", "legacy_value", "national_code", "status", "level")
+        rows = [
+            ("crime_report_status", "crime_report_status", value, "OPEN", "PROPOSED", "family", uses)
+            for value, uses in proposed.items()
+        ]
+        fields = [*(pa.field(n, pa.string()) for n in names), pa.field("uses", pa.int64())]
+        table = pa.Table.from_pylist(
+            [dict(zip((*names, "uses"), r, strict=True)) for r in rows], schema=pa.schema(fields)
+        )
+        with write_layer(context, Layer.REJECTED, "rejected") as writer:
+            pq.write_table(table, writer.path("codes"))
         match = load_schema().entity("location_match")
         rows = [make_row(match, context.division, n, context.run_id) for n in range(1, len(names) + 1)]
         for row in rows:
