@@ -14,19 +14,27 @@ import numpy as np
 
 from migration.dedupe.compiled import BoolArray, IntArray, LongArray, compiled
 from migration.dedupe.matrix import Matrix
+from migration.dedupe.sorting import sort_order
 
 FULL_BLOCK = 250
 """A block this large costs 31,000 pairs. 99.9 % of the true pairs of the historical set lie in smaller ones."""
 WINDOW = 8
 """Neighbours compared in a larger block. Duplicates of one person sort together by their other values."""
 
+MOST_KINDS = 2**62
+"""Different combinations of values that one number can tell apart."""
+
 
 @dataclass(frozen=True)
 class Rule:
-    """Records that agree on all `columns` are compared. `name` is what reports and evidence call it."""
+    """Records that agree on all `columns` are compared. `name` is what reports and evidence call it.
+
+    Blocks of up to `full_block` records are compared in full.
+    """
 
     name: str
     columns: tuple[str, ...]
+    full_block: int = FULL_BLOCK
 
 
 @dataclass(frozen=True)
@@ -56,8 +64,7 @@ def build_blocks(matrix: Matrix, rule: Rule, tie_order: IntArray) -> Blocks:
         tie_order: rank of every record by its content (`rank_records`), for the order within large blocks.
     """
     key, known = _combine(matrix, rule.columns)
-    members = np.flatnonzero(known).astype(np.int32)
-    order = members[np.argsort(key[members], kind="stable")]
+    order = sort_order(key, np.flatnonzero(known).astype(np.int32))
     ordered = key[order]
     change = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1
     edges = np.concatenate([[0], change, [len(order)]]).astype(np.int64) if len(order) else np.zeros(1, np.int64)
@@ -66,7 +73,7 @@ def build_blocks(matrix: Matrix, rule: Rule, tie_order: IntArray) -> Blocks:
     starts = np.concatenate([[0], np.cumsum(sizes[keep])]).astype(np.int64)
     order = np.ascontiguousarray(order[np.repeat(keep, sizes)])
     sizes = sizes[keep]
-    full = sizes <= FULL_BLOCK
+    full = sizes <= rule.full_block
     _sort_large_blocks(order, starts, full, tie_order)
     block_key = np.zeros(len(matrix), dtype=np.int32)
     numbers = np.where(full, np.arange(1, len(sizes) + 1), 0).astype(np.int32)
@@ -79,20 +86,25 @@ def _combine(matrix: Matrix, columns: Sequence[str]) -> tuple[LongArray, BoolArr
     """One number per record that is equal exactly where all columns are equal, and whether all are known."""
     combined = np.zeros(len(matrix), dtype=np.int64)
     known = np.ones(len(matrix), dtype=np.bool_)
-    for place, name in enumerate(columns):
+    kinds = 1
+    for name in columns:
         codes = matrix.column(name)
         known &= codes != 0
-        if place >= 2:
+        size = int(codes.max(initial=0)) + 1
+        if kinds * size >= MOST_KINDS:
             combined = np.unique(combined, return_inverse=True)[1].astype(np.int64)
-        combined = combined * (np.int64(codes.max(initial=0)) + 1) + codes
+            kinds = int(combined.max(initial=0)) + 1
+        combined *= size
+        combined += codes
+        kinds *= size
     return combined, known
 
 
 def rank_records(matrix: Matrix, columns: Sequence[str]) -> IntArray:
     """Rank of every record by the named columns and then by its id: a pure function of the set of records."""
-    order = np.arange(len(matrix))
+    order = np.arange(len(matrix), dtype=np.int32)
     for name in reversed(columns):
-        order = order[np.argsort(matrix.column(name)[order], kind="stable")]
+        order = sort_order(matrix.column(name).astype(np.int64), order)
     rank = np.empty(len(matrix), dtype=np.int32)
     rank[order] = np.arange(len(matrix), dtype=np.int32)
     return rank

@@ -6,14 +6,15 @@ of records and the model; thread count and chunking do not show. Refuses nothing
 """
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from migration.dedupe.blocking import WINDOW, Blocks, Rule, build_blocks, rank_records, window_places
 from migration.dedupe.compiled import BoolArray, FloatArray, IntArray, LongArray
-from migration.dedupe.kernel import Tables, make_tables, mark_rules, score_blocks, score_pairs
+from migration.dedupe.kernel import TILE, Tables, make_tables, mark_rules, score_blocks, score_pairs
 from migration.dedupe.matrix import Matrix
 from migration.dedupe.model import Model
 from migration.dedupe.program import compile_model, telling_order
@@ -35,7 +36,7 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.left)
 
-    def take(self, chosen: "LongArray | BoolArray") -> "Pairs":
+    def take(self, chosen: "LongArray | BoolArray | slice") -> "Pairs":
         """Some of the pairs."""
         return Pairs(
             self.left[chosen], self.right[chosen], self.scores[chosen], self.levels[chosen], self.rules[chosen]
@@ -82,30 +83,27 @@ def find_candidates(
     rank = rank_records(matrix, [c for c in RANK_COLUMNS if c in matrix.columns])
     keys = np.zeros((len(matrix), len(rules)), dtype=np.int32)
     parts: list[_Part] = []
-    reports = []
+    reports: list[RuleReport] = []
+
+    def collect(blocks: Blocks, jobs: list[Future[_Part]]) -> None:
+        done = [job.result() for job in jobs]
+        parts.extend(d for d in done if len(d.left))
+        seen, kept = sum(d.seen for d in done), sum(len(d.left) for d in done)
+        reports.append(RuleReport(blocks.rule.name, len(blocks.order), len(blocks.full), blocks.largest, seen, kept))
+
     with ThreadPoolExecutor(max_workers=max(threads, 1)) as pool:
+        running: tuple[Blocks, list[Future[_Part]]] | None = None
         for number, rule in enumerate(rules):
+            # The next rule's blocks are made while this one's are scored: scoring reads the keys of earlier rules only.
             blocks = build_blocks(matrix, rule, rank)
             keys[:, number] = blocks.key
             sequence = telling_order(model, program, rule.columns)
-            jobs = [
-                pool.submit(
-                    _score_chunk, tables, blocks, first, last, keys, number, new, model.thresholds.floor, sequence
-                )
-                for first, last in _chunks(blocks)
-            ]
-            done = [job.result() for job in jobs]
-            parts += [d for d in done if len(d.left)]
-            reports.append(
-                RuleReport(
-                    rule.name,
-                    len(blocks.order),
-                    len(blocks.full),
-                    blocks.largest,
-                    sum(d.seen for d in done),
-                    sum(len(d.left) for d in done),
-                )
-            )
+            if running:
+                collect(*running)
+            score = partial(_score_chunk, tables, blocks, keys, number, new, model.thresholds.floor, sequence)
+            running = blocks, [pool.submit(score, first, last) for first, last in _chunks(blocks)]
+        if running:
+            collect(*running)
     return Candidates(_merge(parts, keys), tuple(reports))
 
 
@@ -138,13 +136,13 @@ def _chunks(blocks: Blocks) -> Iterator[tuple[int, int]]:
 def _score_chunk(
     tables: Tables,
     blocks: Blocks,
-    first: int,
-    last: int,
     keys: IntArray,
     rule: int,
     is_new: BoolArray,
     floor: float,
     sequence: IntArray,
+    first: int,
+    last: int,
 ) -> _Part:
     room = int(_block_costs(blocks)[first:last].sum())
     left, right = np.empty(room, np.int32), np.empty(room, np.int32)
@@ -157,6 +155,7 @@ def _score_chunk(
         first,
         last,
         0 if is_full else WINDOW,
+        int(np.diff(blocks.starts[first : last + 1]).max()) if is_full else TILE,
         keys,
         rule,
         is_new if is_full else np.ones_like(is_new),

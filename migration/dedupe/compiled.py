@@ -19,6 +19,7 @@ LongArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 ByteArray = npt.NDArray[np.uint8]
+WordArray = npt.NDArray[np.uint64]
 
 
 def compiled(function: Function) -> Function:

@@ -37,6 +37,17 @@ LOOSE_RECORDS = 300_000
 """Tables up to this size use loose rules: they reach 84 % of the historical set's true pairs where the others reach 64
 %."""
 
+PAIRS_AT_ONCE = 200_000
+PAIRS_SCHEMA = pa.schema(
+    [
+        ("left", pa.string()),
+        ("right", pa.string()),
+        ("score", pa.float64()),
+        ("band", pa.string()),
+        ("evidence", pa.string()),
+    ]
+)
+
 
 @dataclass(frozen=True)
 class FileResult:
@@ -103,21 +114,27 @@ def write_result(result: FileResult, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     clusters = pa.table({"record_id": result.matrix.record_ids, "golden_id": result.golden})
     pq.write_table(clusters, out / "clusters.parquet", compression="zstd")
-    pairs = result.candidates.pairs
-    none: LongArray = np.zeros(0, dtype=np.int64)
-    table = pa.table(
-        {
-            "left": result.matrix.record_ids.take(pa.array(pairs.left)),
-            "right": result.matrix.record_ids.take(pa.array(pairs.right)),
-            "score": pa.array(pairs.scores),
-            "band": bands(result.clusters, none, pairs, result.model),
-            "evidence": evidence(result.model, pairs.levels, pairs.scores),
-        }
-    )
-    pq.write_table(table, out / "pairs.parquet", compression="zstd")
+    _write_pairs(result, out / "pairs.parquet")
     write_model(result.model, out / "model.json")
     write_json(out / "report.json", _facts(result))
     (out / "report.md").write_text(_report(result), encoding="utf-8")
+
+
+def _write_pairs(result: FileResult, path: Path) -> None:
+    """Write the scored pairs, some at a time: the evidence of all of them at once would be larger than the records."""
+    none: LongArray = np.zeros(0, dtype=np.int64)
+    ids, every = result.matrix.record_ids, result.candidates.pairs
+    with pq.ParquetWriter(path, PAIRS_SCHEMA, compression="zstd") as writer:
+        for start in range(0, max(len(every), 1), PAIRS_AT_ONCE):
+            pairs = every.take(slice(start, start + PAIRS_AT_ONCE))
+            columns = [
+                ids.take(pa.array(pairs.left)),
+                ids.take(pa.array(pairs.right)),
+                pa.array(pairs.scores),
+                bands(result.clusters, none, pairs, result.model),
+                evidence(result.model, pairs.levels, pairs.scores),
+            ]
+            writer.write_table(pa.table(columns, schema=PAIRS_SCHEMA))
 
 
 def _facts(result: FileResult) -> dict[str, object]:

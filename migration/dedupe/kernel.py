@@ -28,7 +28,7 @@ from migration.dedupe.program import MOST_COMPARISONS, Program
 BOUND_SLACK = 1e-6
 LEVEL_BITS = 4
 TILE = 256
-"""Records of a block whose codes are copied side by side before they are compared: at least a full block."""
+"""Records of a large block whose codes are copied side by side before they are compared."""
 
 
 class Tables(NamedTuple):
@@ -154,6 +154,7 @@ def score_blocks(
     first_block: int,
     last_block: int,
     window: int,
+    tile_size: int,
     keys: IntArray,
     rule: int,
     is_new: BoolArray,
@@ -168,7 +169,8 @@ def score_blocks(
 
     Args:
         order: record numbers, block after block; `starts` are the first places of the blocks and the end.
-        window: compare a record with that many after it in its block; 0 for all of them (at most `TILE` records).
+        window: compare a record with that many after it in its block; 0 for all of them.
+        tile_size: records compared from one copy of their codes; with `window` 0, at least the largest block.
         keys: per record and rule, the number of its full block, 0 for none: pairs of an earlier rule are passed over.
         is_new: records to link; pairs of two others are passed over.
         sequence: order in which comparisons are made.
@@ -179,18 +181,18 @@ def score_blocks(
     rows, chars, offsets, masks, lines, numbers, line_starts, logs, prior = tables
     chosen = np.zeros(MOST_COMPARISONS, dtype=np.int32)
     # Codes of a tile of records side by side: every pair then reads memory that is near.
-    near = np.empty((TILE + window, rows.shape[1]), dtype=np.int32)
-    near_keys = np.empty((TILE + window, max(rule, 1)), dtype=np.int32)
+    near = np.empty((tile_size + window, rows.shape[1]), dtype=np.int32)
+    near_keys = np.empty((tile_size + window, max(rule, 1)), dtype=np.int32)
     kept = 0
     seen = 0
     for block in range(first_block, last_block):
         end = starts[block + 1]
-        for tile in range(starts[block], end, TILE):
-            stop = min(tile + TILE + window, end)
+        for tile in range(starts[block], end, tile_size):
+            stop = min(tile + tile_size + window, end)
             for place in range(tile, stop):
                 near[place - tile] = rows[order[place]]
                 near_keys[place - tile, :rule] = keys[order[place], :rule]
-            for place in range(tile, min(tile + TILE, end)):
+            for place in range(tile, min(tile + tile_size, end)):
                 i = order[place]
                 last = stop if window == 0 else min(stop, place + 1 + window)
                 for other in range(place + 1, last):

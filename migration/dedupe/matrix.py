@@ -14,7 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from migration.dedupe.compiled import ByteArray, FloatArray, IntArray, LongArray, compiled
+from migration.dedupe.coded import read_coded
+from migration.dedupe.compiled import ByteArray, FloatArray, IntArray, LongArray, WordArray, compiled
 from migration.errors import SourceError
 
 RECORD_ID = "record_id"
@@ -69,16 +70,14 @@ def build_matrix(records: pa.Table, columns: Sequence[str]) -> Matrix:
     """
     records = _sort_by_id(records)
     present = [c for c in columns if c in records.column_names]
-    texts = [c for c in present if pa.types.is_string(records.schema.field(c).type)]
-    encoded = {c: records.column(c).combine_chunks().dictionary_encode() for c in texts}
-    pool = build_pool([e.dictionary for e in encoded.values()])
+    texts = {c: read_coded(records.column(c)) for c in present if not pa.types.is_integer(records.schema.field(c).type)}
+    pool, codes_of = build_pool([t.values for t in texts.values()])
     rows = np.zeros((records.num_rows, len(columns)), dtype=np.int32)
-    for place, name in enumerate(columns):
-        if name in encoded:
-            codes = np.concatenate([[0], pool.codes_of(encoded[name].dictionary)]).astype(np.int32)
-            rows[:, place] = codes[np.asarray(pc.fill_null(encoded[name].indices, -1)) + 1]
-        elif name in present:
-            rows[:, place] = np.asarray(pc.fill_null(records.column(name), 0), dtype=np.int32)
+    for name, table in zip(texts, codes_of, strict=True):
+        rows[:, columns.index(name)] = np.concatenate([[np.int32(0)], table])[texts[name].codes]
+    for name in present:
+        if name not in texts:
+            rows[:, columns.index(name)] = np.asarray(pc.fill_null(records.column(name), 0), dtype=np.int32)
     ids = records.column(RECORD_ID).combine_chunks()
     return Matrix(ids, {c: i for i, c in enumerate(columns)}, rows, pool)
 
@@ -88,29 +87,66 @@ def _sort_by_id(records: pa.Table) -> pa.Table:
     if RECORD_ID not in records.column_names:
         raise SourceError(where, "no column record_id", "one", "Name the key column in the roles file.")
     ids = records.column(RECORD_ID).combine_chunks()
+    if len(ids) < 2 or (not ids.null_count and pc.all(pc.less(ids[:-1], ids[1:])).as_py()):
+        return records.set_column(records.column_names.index(RECORD_ID), RECORD_ID, ids)
     order = pc.sort_indices(ids)
-    ordered = pc.take(ids, order)
     doubled = len(ids) - pc.count_distinct(ids, mode="all").as_py()
     if ids.null_count or doubled:
         found = f"{ids.null_count} without a key, {doubled} with the key of another"
         raise SourceError(where, found, "one key per record, none twice", "Choose another key column.")
-    if ordered.equals(ids):
-        return records
     return records.take(order)
 
 
-def build_pool(dictionaries: Sequence[pa.Array]) -> StringPool:
-    """Pool of all strings of several arrays, sorted."""
-    merged = pa.chunked_array(dictionaries, type=pa.string()) if dictionaries else pa.chunked_array([], pa.string())
-    values = pc.unique(merged).drop_null()
-    values = values.take(pc.sort_indices(values)).cast(pa.large_string())
-    buffers = values.buffers()
-    count = len(values)
-    ends = np.frombuffer(buffers[1], dtype=np.int64, count=count + 1) if count else np.zeros(1, np.int64)
-    offsets = np.concatenate([[0], ends]).astype(np.int64)
-    size = int(offsets[-1])
-    chars = np.frombuffer(buffers[2], dtype=np.uint8, count=size).copy() if size else np.zeros(1, np.uint8)
-    return StringPool(chars, offsets, letter_masks(chars, offsets), values.cast(pa.string()))
+def build_pool(dictionaries: Sequence[pa.Array]) -> tuple[StringPool, list[IntArray]]:
+    """Pool of all strings of several arrays without nulls, sorted, and the code of every string of every array."""
+    parts = [d.cast(pa.large_string()) for d in dictionaries]
+    merged = pa.concat_arrays(parts) if parts else pa.array([], pa.large_string())
+    encoded = merged.dictionary_encode()
+    values = encoded.dictionary
+    order = _string_order(*_bytes_of(values), values)
+    values = values.take(pa.array(order))
+    ranks = np.empty(len(order), dtype=np.int32)
+    ranks[order] = np.arange(1, len(order) + 1, dtype=np.int32)
+    codes = ranks[np.asarray(encoded.indices)]
+    chars, ends = _bytes_of(values)
+    offsets = np.concatenate([[np.int64(0)], ends])
+    edges = np.cumsum([len(d) for d in dictionaries])[:-1]
+    pool = StringPool(chars, offsets, letter_masks(chars, offsets), values.cast(pa.string()))
+    return pool, np.split(codes, edges) if dictionaries else []
+
+
+def _bytes_of(values: pa.Array) -> tuple[ByteArray, LongArray]:
+    """Bytes of strings one after another, and the places where they begin and end."""
+    if not len(values):
+        return np.zeros(1, np.uint8), np.zeros(1, np.int64)
+    _, ends, chars = values.buffers()
+    places = np.frombuffer(ends, dtype=np.int64, count=len(values) + 1)
+    size = int(places[-1])
+    return np.frombuffer(chars, dtype=np.uint8, count=size).copy() if size else np.zeros(1, np.uint8), places
+
+
+def _string_order(chars: ByteArray, offsets: LongArray, values: pa.Array) -> LongArray:
+    """Places of distinct strings in the order of their bytes: by their first sixteen, then where those are equal."""
+    is_long = np.diff(offsets) > 16
+    order = np.lexsort((is_long, _eight_bytes(chars, offsets, 8), _eight_bytes(chars, offsets, 0)))
+    is_long = is_long[order]
+    long = order[is_long]
+    order[is_long] = long[np.asarray(pc.sort_indices(values.take(pa.array(long)))).astype(np.int64)]
+    return np.asarray(order, dtype=np.int64)
+
+
+@compiled
+def _eight_bytes(chars: ByteArray, offsets: LongArray, start: int) -> WordArray:
+    """Eight bytes of every string from a place in it, as a number that sorts as they do; zeros after its end."""
+    words = np.zeros(len(offsets) - 1, dtype=np.uint64)
+    for string in range(len(words)):
+        word = np.uint64(0)
+        for place in range(offsets[string] + start, offsets[string] + start + 8):
+            word <<= np.uint64(8)
+            if place < offsets[string + 1]:
+                word |= np.uint64(chars[place])
+        words[string] = word
+    return words
 
 
 @compiled
@@ -125,14 +161,17 @@ def letter_masks(chars: ByteArray, offsets: LongArray) -> IntArray:
     return masks
 
 
-def frequency_weights(matrix: Matrix, table: Mapping[str, float], unseen: float) -> FloatArray:
-    """log2 of each pool string's frequency under a model's table; strings not in it count as `unseen`."""
-    logs = np.full(len(matrix.pool.values) + 1, np.log2(unseen))
-    if table:
-        keys = pa.array(list(table), pa.string())
-        codes = matrix.pool.codes_of(keys)
-        logs[codes] = np.log2(np.asarray(list(table.values()), dtype=np.float64))
-        logs[0] = np.log2(unseen)
+def frequency_weights(matrix: Matrix, tables: Sequence[Mapping[str, float]], unseen: Sequence[float]) -> FloatArray:
+    """log2 of each pool string's frequency under each of a model's tables; strings not in one count as `unseen`."""
+    logs = np.empty((len(tables), len(matrix.pool.values) + 1))
+    codes = matrix.pool.codes_of(pa.array([key for table in tables for key in table], pa.string()))
+    start = 0
+    for row, table in enumerate(tables):
+        own = codes[start : start + len(table)]
+        logs[row] = np.log2(unseen[row])
+        logs[row, own] = np.log2(np.fromiter(table.values(), dtype=np.float64, count=len(table)))
+        logs[row, 0] = np.log2(unseen[row])
+        start += len(table)
     return logs
 
 

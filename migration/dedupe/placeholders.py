@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from migration.dedupe.coded import read_coded
 from migration.dedupe.compiled import BoolArray, LongArray
 from migration.dedupe.matrix import RECORD_ID
 
@@ -43,9 +44,9 @@ class Placeholder:
 
 def remove_placeholders(people: pa.Table) -> tuple[pa.Table, tuple[Placeholder, ...]]:
     """The records without values that say nothing, and what was removed."""
-    sources = pc.fill_null(people.column("source"), "").combine_chunks().dictionary_encode()
-    source = np.asarray(sources.indices).astype(np.int64)
-    names = sources.dictionary.to_pylist()
+    sources = read_coded(people.column("source"))
+    source = sources.codes.astype(np.int64)
+    names = ["", *sources.values.to_pylist()]
     found: list[Placeholder] = []
     for column in people.column_names:
         if column in {RECORD_ID, "source", "is_person"}:
@@ -53,11 +54,8 @@ def remove_placeholders(people: pa.Table) -> tuple[pa.Table, tuple[Placeholder, 
         rule = _rule(column)
         if rule is None:
             continue
-        encoded = people.column(column).combine_chunks().dictionary_encode()
-        codes = np.asarray(pc.fill_null(encoded.indices, -1)).astype(np.int64)
-        if column == "dob":
-            codes = np.where(np.asarray(people.column(column)) == 0, -1, codes)
-        bad = _find_bad(rule, column, people, source, codes, encoded.dictionary, len(names))
+        codes, values = _codes_of(people, column)
+        bad = _find_bad(rule, column, people, source, codes, values, len(names))
         if not bad.any():
             continue
         people = _blank(people, column, bad)
@@ -66,6 +64,17 @@ def remove_placeholders(people: pa.Table) -> tuple[pa.Table, tuple[Placeholder, 
             if hit.any():
                 found.append(Placeholder(str(name), column, rule, len(np.unique(codes[hit])), int(hit.sum())))
     return people, tuple(sorted(found, key=lambda p: (p.source, p.column)))
+
+
+def _codes_of(people: pa.Table, column: str) -> tuple[LongArray, pa.Array]:
+    """Codes of a column's values from 0, -1 for none, and the values."""
+    array = people.column(column)
+    if pa.types.is_integer(array.type):
+        encoded = array.combine_chunks().dictionary_encode()
+        codes = np.asarray(encoded.indices).astype(np.int64)
+        return np.where(np.asarray(array) == 0, -1, codes), encoded.dictionary
+    coded = read_coded(array)
+    return coded.codes.astype(np.int64) - 1, coded.values
 
 
 def _rule(column: str) -> str | None:
@@ -123,13 +132,16 @@ def _find_standing_out(source: LongArray, codes: LongArray, values: int, sources
 def _find_shared(people: pa.Table, source: LongArray, codes: LongArray, values: int, limit: int) -> BoolArray:
     """Values that too many different surnames share (where there are no surnames: too many records)."""
     known = codes >= 0
-    pair = source * max(values, 1) + codes
+    # A value of no more records than the limit has no more surnames: most columns need no further look.
+    often = known & (np.bincount(codes[known], minlength=max(values, 1)) > limit)[codes]
+    if not often.any():
+        return often
+    known, pair = often, source * max(values, 1) + codes
     if "surname" in people.column_names:
-        surnames = people.column("surname").combine_chunks().dictionary_encode()
-        surname = np.asarray(pc.fill_null(surnames.indices, -1)).astype(np.int64)
+        surname, names = _codes_of(people, "surname")
         both = known & (surname >= 0)
-        distinct = np.unique(pair[both] * max(len(surnames.dictionary), 1) + surname[both])
-        owners, counts = np.unique(distinct // max(len(surnames.dictionary), 1), return_counts=True)
+        distinct = np.unique(pair[both] * max(len(names), 1) + surname[both])
+        owners, counts = np.unique(distinct // max(len(names), 1), return_counts=True)
     else:
         owners, counts = np.unique(pair[known], return_counts=True)
         limit *= 10
@@ -137,7 +149,6 @@ def _find_shared(people: pa.Table, source: LongArray, codes: LongArray, values: 
 
 
 def _blank(people: pa.Table, column: str, bad: BoolArray) -> pa.Table:
-    mask = pa.array(bad)
     dependents = {
         "dob": ("dob", "birth_year", "birth_text"),
         "postcode": ("postcode", "postcode_sector", "postcode_outward"),
@@ -146,8 +157,10 @@ def _blank(people: pa.Table, column: str, bad: BoolArray) -> pa.Table:
     }.get(column, (column,))
     for name in dependents:
         if name in people.column_names:
-            kind = people.schema.field(name).type
-            nothing = pa.scalar(0, kind) if pa.types.is_integer(kind) else pa.scalar(None, kind)
-            place = people.column_names.index(name)
-            people = people.set_column(place, name, pc.if_else(mask, nothing, people.column(name)))
+            column_ = people.column(name)
+            if pa.types.is_integer(column_.type):
+                blanked = pc.if_else(pa.array(bad), pa.scalar(0, column_.type), column_)
+            else:
+                blanked = read_coded(column_).where(~bad).to_arrow()
+            people = people.set_column(people.column_names.index(name), name, blanked)
     return people

@@ -80,11 +80,10 @@ def compile_model(model: Model, matrix: Matrix, logs: FloatArray | None = None) 
 
 def frequency_table(model: Model, matrix: Matrix) -> FloatArray:
     """log2 frequency of every pool string, one row per frequency column of the model."""
-    rows = [
-        frequency_weights(matrix, model.frequencies.get(c, {}), model.unseen.get(c, UNSEEN_FREQUENCY))
-        for c in model.frequency_columns
-    ]
-    return np.asarray(rows, dtype=np.float64) if rows else np.zeros((1, 1))
+    columns = model.frequency_columns
+    tables = [model.frequencies.get(c, {}) for c in columns]
+    unseen = [model.unseen.get(c, UNSEEN_FREQUENCY) for c in columns]
+    return frequency_weights(matrix, tables, unseen) if columns else np.zeros((1, 1))
 
 
 def telling_order(model: Model, program: Program, agreed: Sequence[str]) -> IntArray:

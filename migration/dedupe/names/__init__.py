@@ -32,6 +32,8 @@ class FullName(NamedTuple):
 
 def fold_letters(text: str) -> str:
     """Capital letters without accents; everything else unchanged."""
+    if text.isascii():
+        return text.upper()
     plain = text.upper().replace("Æ", "AE").replace("Ø", "O").replace("ß", "SS").replace("Ł", "L").replace("Đ", "D")
     return "".join(c for c in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(c))
 
