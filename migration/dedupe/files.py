@@ -7,7 +7,7 @@ order. Refuses: what `roles.py` refuses.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -116,8 +116,9 @@ def write_result(result: FileResult, out: Path) -> None:
     pq.write_table(clusters, out / "clusters.parquet", compression="zstd")
     _write_pairs(result, out / "pairs.parquet")
     write_model(result.model, out / "model.json")
-    write_json(out / "report.json", _facts(result))
-    (out / "report.md").write_text(_report(result), encoding="utf-8")
+    facts = _facts(result)
+    write_json(out / "report.json", facts)
+    (out / "report.md").write_text(_report(result, facts), encoding="utf-8")
 
 
 def _write_pairs(result: FileResult, path: Path) -> None:
@@ -153,14 +154,13 @@ def _facts(result: FileResult) -> dict[str, object]:
     }
 
 
-def _report(result: FileResult) -> str:
-    facts = _facts(result)
+def _report(result: FileResult, facts: Mapping[str, object]) -> str:
     lines = [
         "# Linked records",
         "",
         f"{facts['records']:,} records, {facts['golden_nominals']:,} people.",
         f"The largest has {facts['largest']:,} records.",
-        f"{facts['pairs_compared']:,} pairs compared, {facts['pairs_kept']:,} kept. Model {result.model.version}.",
+        f"{facts['pairs_compared']:,} pairs compared, {facts['pairs_kept']:,} kept. Model {facts['model_version']}.",
         "",
         "| blocking rule | records reached | largest block | pairs compared first | kept |",
         "|---|---|---|---|---|",
