@@ -12,7 +12,7 @@ Options of a system or table: `separator` (","), `quote` ('"'; "" for none), `es
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +22,15 @@ from numpy.typing import NDArray
 from migration.errors import ConfigError, SourceError
 from migration.extract import delimited_kernel as kernel
 from migration.extract.delimited_check import measure_delimited
-from migration.extract.encodings import Encoding, EncodingWatch, load_encoding, strip_mark
-from migration.extract.files import find_files, hash_files, read_pieces
+from migration.extract.encodings import (
+    Encoding,
+    EncodingWatch,
+    load_encoding,
+    read_text_pieces,
+    settle_order,
+    strip_mark,
+)
+from migration.extract.files import find_files, hash_files
 from migration.extract.reader import BadLine, BadLineReason, RawBatch, add_source_row, check_columns
 from migration.extract.sampling import keep_sampled
 from migration.extract.sources import TableSource
@@ -144,7 +151,8 @@ class _DelimitedFile:
     """One file being read: keeps the place, the header and what must hold at its end."""
 
     def __init__(self, source: TableSource, dialect: Dialect, path: Path, records_before: int) -> None:
-        self.source, self.dialect, self.path = source, dialect, path
+        encoding = settle_order(source, path, dialect.encoding)
+        self.source, self.dialect, self.path = source, replace(dialect, encoding=encoding), path
         self.records_before = records_before
         self.records = 0
         self.blank_lines = 0
@@ -161,15 +169,17 @@ class _DelimitedFile:
         self._check_end()
 
     def _find_pieces(self) -> Iterator[_Piece]:
-        pieces = read_pieces(self.source, self.path, PIECE_BYTES)
+        encoding = self.dialect.encoding
+        pieces = read_text_pieces(self.source, self.path, PIECE_BYTES, encoding)
         upcoming = next(pieces, b"")
-        offset = strip_mark(self.source, self.path.name, self.dialect.encoding, upcoming)
-        rest, upcoming, line = b"", upcoming[offset:], 1
+        mark = strip_mark(self.source, self.path.name, encoding, upcoming)
+        offset = encoding.measure(upcoming[:mark])
+        rest, upcoming, line = b"", upcoming[mark:], 1
         while upcoming:
             data, upcoming = rest + upcoming, next(pieces, b"")
             piece, used, lines = self._scan(data, offset, line, not upcoming)
             yield piece
-            rest, offset, line = data[used:], offset + used, line + lines
+            rest, offset, line = data[used:], offset + encoding.measure(data[:used]), line + lines
             if len(rest) > LONGEST_RECORD:
                 raise self._open_quote(line)
 
@@ -253,7 +263,9 @@ class _DelimitedFile:
         line = piece.line + int(piece.lines[record])
         if reason is BadLineReason.RAGGED and not content.endswith(b"\n"):
             raise self._truncated(f"a last line ({line}) that stops within the record")
-        return BadLine(self.path.name, line, piece.offset + int(piece.starts[record]), source_row, reason, content)
+        encoding = self.dialect.encoding
+        offset = piece.offset + encoding.measure(piece.data[: piece.starts[record]].tobytes())
+        return BadLine(self.path.name, line, offset, source_row, reason, encoding.restore(content))
 
     def _build_rows(self, piece: _Piece, records: kernel.Ints) -> pa.RecordBatch:
         arrays = {name: self._build_column(piece, records, i) for i, name in enumerate(self.columns)}

@@ -6,7 +6,6 @@ dialect, so a fault of the reader shows as a difference. Refuses nothing: the re
 """
 
 import csv
-import io
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from migration.extract.encodings import decode_lines, settle_order
 from migration.extract.files import open_stream
 from migration.extract.measure import measure_batches
 from migration.extract.sampling import is_in_sample
@@ -66,9 +66,8 @@ def _to_batch(rows: list[list[str]], schema: pa.Schema) -> pa.RecordBatch:
 def _read_rows(source: TableSource, dialect: "Dialect", path: Path, names: list[str]) -> Iterator[list[str]]:
     """The file's records but header, blank lines and trailer, their columns in the order of the pack."""
     with open_stream(source, path) as stream:
-        encoding = "utf-8-sig" if dialect.encoding.is_utf8 else dialect.encoding.name
-        text = io.TextIOWrapper(stream, encoding, errors="surrogateescape", newline="\n")
-        records = (r for r in _split(dialect, text) if r and (len(names) == 1 or r != [""]))
+        lines = decode_lines(stream, settle_order(source, path, dialect.encoding))
+        records = (r for r in _split(dialect, lines) if r and (len(names) == 1 or r != [""]))
         header = [n.strip() for n in next(records)] if dialect.has_header else names
         order = [header.index(n) for n in names]
         previous: list[str] | None = None
@@ -85,7 +84,7 @@ def _arrange(record: list[str], order: list[int]) -> list[str]:
     return [record[i] for i in order] if len(record) == len(order) else record
 
 
-def _split(dialect: "Dialect", text: io.TextIOWrapper) -> Iterator[list[str]]:
+def _split(dialect: "Dialect", text: Iterator[str]) -> Iterator[list[str]]:
     if len(dialect.separator) > 1:
         return (line.removesuffix("\n").removesuffix("\r").split(dialect.separator) for line in text)
     csv.field_size_limit(sys.maxsize)
@@ -99,7 +98,7 @@ def _split(dialect: "Dialect", text: io.TextIOWrapper) -> Iterator[list[str]]:
     return ([f.replace(LONE_RETURN, "\r") for f in row] if LONE_RETURN in "".join(row) else row for row in rows)
 
 
-def _guard_returns(lines: io.TextIOWrapper) -> Iterator[str]:
+def _guard_returns(lines: Iterator[str]) -> Iterator[str]:
     for line in lines:
         if "\r" in line:
             body, end = (line[:-2], "\r\n") if line.endswith("\r\n") else (line, "")

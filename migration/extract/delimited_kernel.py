@@ -78,7 +78,7 @@ def _skip_after_quote(data: Bytes, position: int, separator: Bytes) -> tuple[int
 
 @njit(cache=True)
 def _skip_plain(data: Bytes, position: int, separator: Bytes, escape: int) -> tuple[int, int, int]:
-    """Where a field without quotes ends (a separator, a line feed or the end of the data), its marks, its line feeds."""
+    """Where a field without quotes ends (separator, line feed or end of the data), its marks, its line feeds."""
     marks, lines, size = 0, 0, len(data)
     while position < size:
         byte = data[position]

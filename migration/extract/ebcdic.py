@@ -94,6 +94,10 @@ def load_layout(source: TableSource) -> Layout:
         raise ConfigError(f"{where}, option records", kind, " or ".join(RECORD_KINDS), "Correct the option.")
     segment = source.text("segment_field", "")
     columns = tuple(_plan_column(c, fields, where) for c in source.table.columns)
+    encoding = load_encoding(source, "cp037")
+    if encoding.is_utf8 or not encoding.widths.all():
+        found = f"{encoding.file_codec or encoding.name}, in which some bytes are no character of their own"
+        raise ConfigError(f"{where}, option encoding", found, "a page with a character for each byte", "Name cp037.")
     siblings = [t for t in source.system.tables if t.files == source.table.files] or [source.table]
     claimed = frozenset(s for t in siblings for s in _segments_of(source, t))
     ignored = frozenset(_segments(source.option("segments_ignored")))
@@ -101,7 +105,7 @@ def load_layout(source: TableSource) -> Layout:
     return Layout(
         fields=fields,
         columns=columns,
-        encoding=load_encoding(source, "cp037"),
+        encoding=encoding,
         records=RECORD_KINDS[kind],
         size=record_size(parsed),
         segment_field=_find(fields, segment, where) if segment else None,

@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from migration.errors import SourceError
-from migration.extract.files import open_stream, read_pieces
+from migration.extract.encodings import Encoding, decode_lines, load_encoding, read_lines, settle_order
+from migration.extract.files import open_stream
 from migration.extract.reader import BadLineReason
 from migration.extract.record_files import Record, RecordFormat, Values, column_path
 from migration.extract.sources import TableSource
-
-PIECE_BYTES = 4 << 20
 
 
 class _Digits(str):
@@ -37,34 +36,48 @@ def read_json_lines(source: TableSource, path: Path) -> Iterator[Record]:
     """
     paths = [column_path(source, i).split(".") for i in range(len(source.table.columns))]
     known = {p[0] for p in paths}
-    rest, offset, number = b"", 0, 0
-    for piece in (*read_pieces(source, path, PIECE_BYTES), b"\n"):
-        lines = (rest + piece).split(b"\n")
-        rest = lines.pop()
-        for line in lines:
-            number += 1
-            if line.strip():
-                yield _read_line(source, path, known, paths, number, offset, line)
-            offset += len(line) + 1
+    encoding = settle_order(source, path, load_encoding(source))
+    for number, (offset, line) in enumerate(read_lines(source, path, encoding), 1):
+        if line.strip():
+            yield _read_line(source, path, known, paths, encoding, number, offset, line.removesuffix(b"\n"))
 
 
 def _read_line(
-    source: TableSource, path: Path, known: set[str], paths: list[list[str]], number: int, offset: int, line: bytes
+    source: TableSource,
+    path: Path,
+    known: set[str],
+    paths: list[list[str]],
+    encoding: Encoding,
+    number: int,
+    offset: int,
+    line: bytes,
 ) -> Record:
     try:
-        found = DECODER.decode(line.decode(source.text("encoding", "utf-8")))
+        found = DECODER.decode(line.decode(encoding.name))
     except UnicodeDecodeError:
-        return Record(number, offset, None, BadLineReason.UNDECODABLE, line)
+        return Record(number, offset, None, BadLineReason.UNDECODABLE, encoding.restore(line))
     except ValueError:
-        return Record(number, offset, None, BadLineReason.BAD_SYNTAX, line)
+        return Record(number, offset, None, BadLineReason.BAD_SYNTAX, encoding.restore(line))
     if not isinstance(found, dict):
-        return Record(number, offset, None, BadLineReason.BAD_SYNTAX, line)
+        return Record(number, offset, None, BadLineReason.BAD_SYNTAX, encoding.restore(line))
     unknown = sorted(set(found) - known)
     if unknown:
         where = f"{source.where}, file {path.name}, line {number}"
         fix = "Map or ignore each new field in the pack."
         raise SourceError(where, f"fields unknown: {', '.join(unknown)}", "only fields of the pack", fix)
-    return Record(number, offset, [_to_text(_find(found, p)) for p in paths])
+    values = [_to_text(_find(found, p)) for p in paths]
+    if b"\\ud" in line.lower() and not _is_text("".join(v or "" for v in values)):
+        return Record(number, offset, None, BadLineReason.UNDECODABLE, encoding.restore(line))
+    return Record(number, offset, values)
+
+
+def _is_text(text: str) -> bool:
+    """Whether a text has no half of a character, as an escape of one half leaves it."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _find(value: Any, path: list[str]) -> Any:
@@ -98,10 +111,11 @@ TOKEN = re.compile(r'\s*("(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*|[{}\[\]:,]|true|false|
 def reread_json_lines(source: TableSource, path: Path) -> Iterator[Values | None]:
     """The same objects read token by token; whether a line is bad was judged by the first parser."""
     paths = [column_path(source, i).split(".") for i in range(len(source.table.columns))]
+    encoding = settle_order(source, path, load_encoding(source))
     with open_stream(source, path) as stream:
-        for line in stream:
+        for line in decode_lines(stream, encoding):
             if line.strip():
-                yield _reread_line(line.decode(source.text("encoding", "utf-8"), "replace"), paths)
+                yield _reread_line(line, paths)
 
 
 def _reread_line(line: str, paths: list[list[str]]) -> Values | None:

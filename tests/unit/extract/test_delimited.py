@@ -1,5 +1,6 @@
 """Delimited files arrive as stored, and what cannot be read is kept."""
 
+import codecs
 import csv
 import gzip
 import io
@@ -129,7 +130,7 @@ def test_missing_file_stops_with_one_error_when_opened(tmp_path, make_source) ->
         DelimitedReader(make_source(SourceKind.DELIMITED, tmp_path / "empty", "AB"))
 
 
-@pytest.mark.parametrize("options", [{"encoding": "utf-16"}, {"encoding": "klingon"}, {"quote": "''"}, {"header": 1}])
+@pytest.mark.parametrize("options", [{"encoding": "rot13"}, {"encoding": "klingon"}, {"quote": "''"}, {"header": 1}])
 def test_unusable_option_is_a_settings_error_when_opened(tmp_path, make_source, options) -> None:
     with pytest.raises(ConfigError):
         DelimitedReader(make_source(SourceKind.DELIMITED, write(tmp_path / "in", b"A\n"), "A", **options))
@@ -143,6 +144,49 @@ def test_totals_of_both_roads_agree_when_lines_are_in_quarantine(tmp_path, make_
     totals = DelimitedReader(source).measure_source(frozenset({2, 3}))
     assert totals.rows == 3
     assert [c.non_null for c in totals.columns] == [3, 3]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "shift_jis", "gb18030"])
+@pytest.mark.parametrize("size", [7, 1 << 20])
+def test_wide_characters_arrive_and_bad_lines_keep_their_bytes(
+    tmp_path, make_source, monkeypatch, encoding, size
+) -> None:
+    """Wherever pieces of the file are cut; offsets are those of the file as it lies."""
+    monkeypatch.setattr("migration.extract.delimited.PIECE_BYTES", size)
+    content = 'A,B\r\n1,"é\n東,京"\r\n2\r\n3,""\r\n4,\r\n'.replace("é", "カ" if encoding == "shift_jis" else "é")
+    raw = content.encode(encoding)
+    source = make_source(SourceKind.DELIMITED, write(tmp_path / "in", raw), "AB", encoding=encoding)
+    rows, bad = read(source)
+    assert [tuple(r.values()) for r in rows] == [("1", content[8:13], 1), ("3", "", 3), ("4", None, 4)]
+    assert [(b.line, b.source_row) for b in bad] == [(4, 2)]
+    assert bad[0].content == raw[bad[0].byte_offset :][: len(bad[0].content)]
+    assert b"2" in bad[0].content
+    assert DelimitedReader(source).measure_source(frozenset({2})).rows == 3
+
+
+def test_half_a_character_is_kept_as_it_is_in_a_wide_file(tmp_path, make_source) -> None:
+    raw = codecs.BOM_UTF16_LE + "A\n1\n".encode("utf-16-le") + b"\x00\xd8\n\x00" + "2\n".encode("utf-16-le")
+    source = make_source(SourceKind.DELIMITED, write(tmp_path / "in", raw), "A", encoding="utf-16")
+    rows, bad = read(source)
+    assert [r["A"] for r in rows] == ["1", "2"]
+    assert [(b.reason.value, b.content) for b in bad] == [("UNDECODABLE", b"\x00\xd8\n\x00")]
+    assert raw[bad[0].byte_offset :].startswith(bad[0].content)
+    assert DelimitedReader(source).measure_source(frozenset({2})).rows == 2
+
+
+@pytest.mark.parametrize(
+    ("raw", "encoding", "said"),
+    [
+        ("A\n1\n".encode("utf-16-le"), "utf-16", "no byte order mark"),
+        (codecs.BOM_UTF16_BE + "A\n1\n".encode("utf-16-be"), "utf-16-le", "the mark of utf-16-be"),
+        ("A\n1\n".encode("utf-16-le") + b"1", "utf-16-le", "no utf-16-le after byte 8"),
+        (b"A\x00\x00\x00\xff\xff\xff\xff", "utf-32-le", "no utf-32-le"),
+    ],
+)
+def test_wide_file_in_another_encoding_stops_with_one_error(tmp_path, make_source, raw, encoding, said) -> None:
+    source = make_source(SourceKind.DELIMITED, write(tmp_path / "in", raw), "A", encoding=encoding)
+    with pytest.raises(SourceError, match=said):
+        read(source)
 
 
 @pytest.mark.parametrize("separator", ["¬", "~|~"])

@@ -141,7 +141,14 @@ def test_damaged_file_stops_with_one_error(make, content, options, said) -> None
 
 @pytest.mark.parametrize(
     ("columns", "options"),
-    [(["WRONG"], {}), (NAMES, {"records": "tape"}), (NAMES, {"segment_field": "WRONG"}), (NAMES, {"copybook": "gone"})],
+    [
+        (NAMES, {"encoding": "utf-8"}),
+        (NAMES, {"encoding": "cp424"}),
+        (["WRONG"], {}),
+        (NAMES, {"records": "tape"}),
+        (NAMES, {"segment_field": "WRONG"}),
+        (NAMES, {"copybook": "gone"}),
+    ],
 )
 def test_pack_that_does_not_fit_the_copybook_is_a_settings_error(make, columns, options) -> None:
     with pytest.raises(ConfigError):

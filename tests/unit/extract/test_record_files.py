@@ -58,6 +58,24 @@ def test_json_lines_keep_the_digits_of_numbers_and_quarantine_bad_lines(tmp_path
     assert [(b.line, b.content) for b in bad] == [(3, b"not json")]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32-be"])
+def test_lines_of_wide_characters_are_read_and_bad_ones_keep_their_bytes(tmp_path, make_source, encoding) -> None:
+    fixed = "001é東  \r\n002\r\n003BBBBB\r\n".encode(encoding)
+    (tmp_path / "a.txt").write_bytes(fixed)
+    rows, bad = read(make_source(SourceKind.FIXED_WIDTH, tmp_path, PLACED[:1], files="*.txt", encoding=encoding))
+    assert [r["NO"] for r in rows] == ["001", "002", "003"]
+    places = [PLACED[0], SourceColumn("NAME", 4, 4)]
+    rows, bad = read(make_source(SourceKind.FIXED_WIDTH, tmp_path, places, files="*.txt", encoding=encoding))
+    assert [r["NAME"] for r in rows] == ["é東  ", "BBBB"]
+    assert [fixed[b.byte_offset :].startswith(b.content) for b in bad] == [True]
+    lines = '{"id": "é"}\n{"id": \n{"id": "\\ud800"}\n'.encode(encoding)
+    (tmp_path / "a.jsonl").write_bytes(lines)
+    rows, bad = read(make_source(SourceKind.JSON_LINES, tmp_path, ["id"], files="*.jsonl", encoding=encoding))
+    assert [r["id"] for r in rows] == ["é"]
+    assert [(b.reason.value, b.line) for b in bad] == [("BAD_SYNTAX", 2), ("UNDECODABLE", 3)]
+    assert all(lines[b.byte_offset :].startswith(b.content) for b in bad)
+
+
 def test_json_lines_stop_at_an_unknown_field(tmp_path, make_source) -> None:
     (tmp_path / "a.jsonl").write_text('{"id": "1", "extra": "x"}\n')
     with pytest.raises(SourceError, match="extra"):
