@@ -174,7 +174,7 @@ class _DelimitedFile:
         upcoming = next(pieces, b"")
         mark = strip_mark(self.source, self.path.name, encoding, upcoming)
         offset = encoding.measure(upcoming[:mark])
-        rest, upcoming, line = b"", upcoming[mark:], 1
+        rest, upcoming, line = b"", upcoming[mark:] or next(pieces, b""), 1
         while upcoming:
             data, upcoming = rest + upcoming, next(pieces, b"")
             piece, used, lines = self._scan(data, offset, line, not upcoming)
