@@ -14,6 +14,9 @@ from migration.settings import Settings
 if TYPE_CHECKING:
     import duckdb
 
+PARQUET = "COMPRESSION zstd, COMPRESSION_LEVEL 1, PARQUET_VERSION v2"
+"""Faster to write and smaller than zstd's usual level with the encodings of Parquet's first version."""
+
 
 @contextmanager
 def open_session(settings: Settings) -> Iterator["duckdb.DuckDBPyConnection"]:
@@ -54,10 +57,8 @@ def read_parquet_sql(path: Path) -> str:
 def copy_to_parquet(
     connection: "duckdb.DuckDBPyConnection", query: str, path: Path, metadata: Mapping[str, str]
 ) -> int:
-    """Write a query's rows to one Parquet file (zstd) with `metadata` in its footer; returns the rows written."""
+    """Write a query's rows to one Parquet file with `metadata` in its footer; returns the rows written."""
     pairs = ", ".join(f"{sql_text(k)}: {sql_text(v)}" for k, v in sorted(metadata.items()))
     footer = f", KV_METADATA {{{pairs}}}" if pairs else ""
-    row = connection.execute(
-        f"COPY ({query}) TO {sql_text(path)} (FORMAT parquet, COMPRESSION zstd{footer})"
-    ).fetchone()
+    row = connection.execute(f"COPY ({query}) TO {sql_text(path)} (FORMAT parquet, {PARQUET}{footer})").fetchone()
     return int(row[0]) if row else 0

@@ -80,8 +80,7 @@ def _check_files(settings: Settings, division: str) -> None:
 def run_empty(pack: Pack) -> None:
     """Run a pack over empty tables: an error here is a fault of the compiler, not of the pack."""
     with TemporaryDirectory(prefix="migration-check-") as folder:
-        raw, work = Path(folder) / "raw", Path(folder) / "work"
-        work.mkdir()
+        raw = Path(folder) / "raw"
         for system in pack.systems:
             for table in system.tables:
                 path = raw_path(raw, system, table)
@@ -90,4 +89,4 @@ def run_empty(pack: Pack) -> None:
                 pq.write_table(pa.schema(fields).empty_table(), path)
         with duckdb.connect(":memory:", config={"threads": 1}) as connection:
             connection.execute("SET TimeZone = 'UTC'")
-            decide_all(connection, pack, load_schema(), raw, work)
+            decide_all(connection, pack, load_schema(), raw, lambda _entity, _decided: None)

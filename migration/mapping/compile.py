@@ -148,10 +148,14 @@ class Compiler:
         return Value(sql, self._level(everything), error, _any_of(values))
 
     def _record_id(self, node: RecordId) -> Value:
+        key = self.record_key(node)
+        return Value(record_id_sql(self.division, node.system, node.table, key.sql), key.level)
+
+    def record_key(self, node: RecordId) -> Value:
+        """The key text of another record, of which its id is made; null where the reference does not hold."""
         parts = [self.value(k) for k in node.key]
         needed = [self.value(k) for k in node.only_if]
-        key = source_key_sql([p.sql for p in parts], literal(node.group) if node.group else "")
-        sql = record_id_sql(self.division, node.system, node.table, key)
+        sql = source_key_sql([p.sql for p in parts], literal(node.group) if node.group else "")
         if needed:
             there = " OR ".join(f"{n.sql} IS NOT NULL" for n in needed)
             sql = f"CASE WHEN {there} THEN {sql} END"

@@ -1,13 +1,13 @@
 """What becomes of each source record once its parents are known (promise 1).
 
-Enters: the records of one entity, and the fates of the entities they refer to. Leaves: a Parquet file with one row per
-source record and its final outcome. Must hold: nothing that is loaded points to a record that is not; a record whose
-required parent is not loaded follows it, with a reason of its own (PARENT_QUARANTINED, PARENT_WEEDED,
-PARENT_OUT_OF_SCOPE) or is an ORPHAN; an optional reference is emptied and raises an issue.
+Enters: the records of one entity, and the fates of the entities they refer to. Leaves: temporary tables, which
+spill, with one row per source record and its final outcome. Must hold: nothing that is loaded points to a record that
+is not; a record whose required parent is not loaded follows it, with a reason of its own (PARENT_QUARANTINED,
+PARENT_WEEDED, PARENT_OUT_OF_SCOPE) or is an ORPHAN; an optional reference is emptied and raises an issue.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import duckdb
 
@@ -47,44 +47,93 @@ def order_entities(schema: NationalSchema) -> tuple[Entity, ...]:
     return tuple(ordered)
 
 
+@dataclass(frozen=True)
+class Decided:
+    """One record map and the temporary tables with what became of its source records.
+
+    Attributes:
+        table: every source record with its fields and outcome; gone once its entity is written.
+        rest: of those that were not loaded, or that have problems, the outcome and the problems.
+        identity: column of `table` with the key text that ids are made of.
+        repeats: whether several rows may have one id.
+    """
+
+    record: Record
+    table: str
+    rest: str
+    identity: str
+    repeats: bool
+
+    @property
+    def loads(self) -> bool:
+        """Whether its records can be rows of the entity, and not only parts of others."""
+        return self.record.merged_into is None
+
+
 def decide_record(
-    connection: duckdb.DuckDBPyConnection, pack: Pack, record: Record, entity: Entity, state: bool, path: Path
-) -> None:
-    """Write every source record of one record map with its outcome to a Parquet file."""
-    compiled = RecordSql(pack, record, entity, has_state=state).select()
-    columns, joins, decisions, problems = [], [], [], []
+    connection: duckdb.DuckDBPyConnection, pack: Pack, record: Record, entity: Entity, state: bool, number: int
+) -> Decided:
+    """Decide every source record of one record map; `number` tells its tables apart."""
+    compiled = RecordSql(pack, record, entity, has_state=state)
+    joins: list[str] = []
+    columns: list[str] = []
+    decisions: list[tuple[str, str, Reference]] = []
+    problems: list[str] = []
     retention = ["c._retention"]
     for index, reference in enumerate(_references(record, entity)):
-        alias, column = f"f{index}", f"c.{name(reference.field.name)}"
-        joins.append(f"LEFT JOIN {fate_table(reference.target)} AS {alias} ON {alias}.id = {column}")
+        alias, field = f"f{index}", name(reference.field.name)
+        column, source = f"c.{field}", compiled.keyed.get(reference.field.name)
+        fates = fate_table(reference.target)
+        if source is None:
+            joins.append(f"LEFT JOIN {fates} AS {alias} ON {alias}.id = {column}")
+        else:
+            parents = f"(SELECT * FROM {fates} WHERE source = {_source_number(pack, source)})"
+            joins.append(f"LEFT JOIN {parents} AS {alias} ON {alias}.key = {column}")
         lost = (
-            f"CASE WHEN {column} IS NULL OR {alias}.outcome IN ('LOADED', 'DUPLICATE_OF') THEN NULL "
+            f"CASE WHEN {column} IS NULL OR {alias}.is_kept THEN NULL "
             f"WHEN {alias}.id IS NULL THEN 'ORPHAN' ELSE 'PARENT_' || {alias}.outcome END"
         )
         if reference.is_binding:
             decisions.append((lost, alias, reference))
         else:
-            issue = f"'I|{reference.field.name}|' || ({lost})"
-            problems.append(issue)
-        moved = f"CASE WHEN ({lost}) IS NULL THEN coalesce({alias}.moved_to, {column}) END"
-        columns.append(f"{moved} AS {name(reference.field.name)}")
+            problems.append(f"'I|{reference.field.name}|' || ({lost})")
+        columns.append(f"CASE WHEN {alias}.is_kept THEN coalesce({alias}.moved_to, {alias}.id) END AS {field}")
         if reference.target in RETENTION_PARENTS:
             retention.append(f"{alias}.retention")
     outcome, reason, rule = _final_outcome(decisions, entity)
-    listed = "c._problems"
-    if problems:
-        found = " OR ".join(f"{p} IS NOT NULL" for p in problems)
-        more = f"list_filter([{', '.join(problems)}], lambda x: x IS NOT NULL)"
-        listed = f"CASE WHEN {found} THEN list_concat(c._problems, {more}) ELSE c._problems END"
     columns += [
         f"{outcome} AS _outcome",
         f"{reason} AS _reason",
         f"{rule} AS _rule",
         f"coalesce({', '.join(retention)}, 'STANDARD') AS _retention",
-        f"{listed} AS _problems",
+        f"{_more_problems(problems)} AS _problems",
     ]
-    query = f"SELECT c.* REPLACE ({', '.join(columns)})\nFROM ({compiled}) AS c {' '.join(joins)}"
-    connection.execute(f"COPY ({query}) TO {literal(path)} (FORMAT parquet, COMPRESSION zstd)")
+    table, rest = name(f"decided {number}"), name(f"rest {number}")
+    query = f"SELECT c.* REPLACE ({', '.join(columns)})\nFROM ({compiled.select()}) AS c {' '.join(joins)}"
+    connection.execute(f"CREATE TEMP TABLE {table} AS {query}")
+    return Decided(record, table, rest, compiled.identity, state or bool(record.pick))
+
+
+def _more_problems(problems: list[str]) -> str:
+    if not problems:
+        return "c._problems"
+    found = " OR ".join(f"{p} IS NOT NULL" for p in problems)
+    more = f"list_filter([{', '.join(problems)}], lambda x: x IS NOT NULL)"
+    return f"CASE WHEN {found} THEN list_concat(c._problems, {more}) ELSE c._problems END"
+
+
+def _source_number(pack: Pack, source: tuple[str, str]) -> int:
+    return [(s.name, t.name) for s in pack.systems for t in s.tables].index(source)
+
+
+def keep_rest(connection: duckdb.DuckDBPyConnection, decided: Decided) -> None:
+    """Drop the fields of a record map whose entity is written; keep what became of the records that need a word."""
+    columns = "_source_row, _key, _outcome, _reason, _rule, _target, _problems"
+    connection.execute(
+        f"CREATE TEMP TABLE {decided.rest} AS SELECT {columns} FROM {decided.table} "
+        f"WHERE _outcome <> 'LOADED' OR _problems IS NOT NULL"
+    )
+    connection.execute(f"DROP TABLE {decided.table}")
 
 
 def _references(record: Record, entity: Entity) -> list[Reference]:
@@ -121,68 +170,66 @@ def fate_table(entity: str) -> str:
     return name(f"fate {entity}")
 
 
-def record_fates(connection: duckdb.DuckDBPyConnection, entity: Entity, paths: list[Path]) -> None:
-    """Keep the outcome of each record id of an entity: what its children ask."""
+def record_fates(connection: duckdb.DuckDBPyConnection, pack: Pack, entity: Entity, decided: Sequence[Decided]) -> None:
+    """Keep the outcome of each record id of an entity: what its children ask, by id or by source table and key."""
     table = fate_table(entity.name)
-    if not paths:
-        connection.execute(
-            f"CREATE TEMP TABLE {table} (id VARCHAR, outcome VARCHAR, moved_to VARCHAR, retention VARCHAR)"
+    connection.execute(
+        f"CREATE TEMP TABLE {table} (source USMALLINT, key VARCHAR, id VARCHAR, outcome VARCHAR, is_kept BOOLEAN, "
+        "moved_to VARCHAR, retention VARCHAR)"
+    )
+    parts = []
+    for item in decided:
+        source = _source_number(pack, (item.record.system, item.record.table))
+        target = "CASE WHEN _outcome = 'DUPLICATE_OF' THEN _target END"
+        parts.append(
+            f"SELECT {source}, {item.identity}, _id, _outcome, _outcome IN ('LOADED', 'DUPLICATE_OF'), {target}, "
+            f"_retention FROM {item.table} WHERE _id IS NOT NULL AND _outcome <> 'MERGED_INTO' "
+            "AND NOT (_outcome = 'DUPLICATE_OF' AND _target = _id)"
         )
+    if not parts:
         return
-    files = f"[{', '.join(literal(p) for p in paths)}]"
-    connection.execute(f"""
-        CREATE TEMP TABLE {table} AS
-        SELECT _id AS id, min(_outcome) AS outcome,
-               min(CASE WHEN _outcome = 'DUPLICATE_OF' THEN _target END) AS moved_to, min(_retention) AS retention
-        FROM read_parquet({files}, union_by_name = true)
-        WHERE _id IS NOT NULL AND _outcome <> 'MERGED_INTO' AND NOT (_outcome = 'DUPLICATE_OF' AND _target = _id)
-        GROUP BY _id
-    """)
-
-
-def settle_merges(connection: duckdb.DuckDBPyConnection, entity: Entity, paths: list[Path]) -> None:
-    """Quarantine rows that were merged into a record which is not loaded itself: they follow it."""
-    for path in paths:
-        rule = literal(f"{entity.name}.merged_into")
-        lost = "d._outcome = 'MERGED_INTO' AND coalesce(f.outcome, 'ORPHAN') NOT IN ('LOADED', 'DUPLICATE_OF')"
-        followed = "CASE WHEN f.outcome IN ('WEEDED', 'OUT_OF_SCOPE') THEN f.outcome ELSE 'QUARANTINED' END"
-        reason = "CASE WHEN f.outcome IS NULL THEN 'ORPHAN' ELSE 'PARENT_' || f.outcome END"
-        new = path.with_suffix(".new")
-        connection.execute(
-            f"COPY (SELECT d.* REPLACE (CASE WHEN {lost} THEN {followed} ELSE d._outcome END AS _outcome, "
-            f"CASE WHEN {lost} THEN {reason} ELSE d._reason END AS _reason, "
-            f"CASE WHEN {lost} THEN {rule} ELSE d._rule END AS _rule, "
-            f"CASE WHEN {lost} THEN NULL ELSE d._target END AS _target) "
-            f"FROM read_parquet({literal(path)}) AS d LEFT JOIN {fate_table(entity.name)} AS f ON f.id = d._target) "
-            f"TO {literal(new)} (FORMAT parquet, COMPRESSION zstd)"
+    rows = "\nUNION ALL\n".join(parts)
+    if len(decided) > 1 or decided[0].repeats:
+        rows = (
+            "SELECT source, key, id, min(outcome), min(outcome) IN ('LOADED', 'DUPLICATE_OF'), min(moved_to), "
+            f"min(retention) FROM ({rows}) AS r(source, key, id, outcome, is_kept, moved_to, retention) "
+            "GROUP BY source, key, id"
         )
-        new.replace(path)
+    connection.execute(f"INSERT INTO {table} {rows}")
 
 
-def quarantine_clashes(connection: duckdb.DuckDBPyConnection, entity: Entity, paths: list[Path]) -> None:
+def settle_merges(connection: duckdb.DuckDBPyConnection, entity: Entity, decided: Sequence[Decided]) -> None:
+    """Quarantine rows that were merged into a record which is not loaded itself: they follow it."""
+    for item in decided:
+        connection.execute(
+            f"UPDATE {item.table} AS d SET "
+            "_outcome = CASE WHEN l.outcome IN ('WEEDED', 'OUT_OF_SCOPE') THEN l.outcome ELSE 'QUARANTINED' END, "
+            "_reason = CASE WHEN l.outcome IS NULL THEN 'ORPHAN' ELSE 'PARENT_' || l.outcome END, "
+            f"_rule = {literal(f'{entity.name}.merged_into')}, _target = NULL "
+            f"FROM (SELECT m.rowid AS row, f.outcome FROM {item.table} AS m "
+            f"LEFT JOIN {fate_table(entity.name)} AS f ON f.id = m._target "
+            "WHERE m._outcome = 'MERGED_INTO' AND f.is_kept IS NOT TRUE) AS l WHERE l.row = d.rowid"
+        )
+
+
+def quarantine_clashes(connection: duckdb.DuckDBPyConnection, entity: Entity, decided: Sequence[Decided]) -> None:
     """Quarantine loaded records that share a value that must be unique; which of them is right, nobody can tell."""
     for unique in entity.unique:
-        columns = [name(c) for c in unique if c != "division_code"]
-        files = f"read_parquet([{', '.join(literal(p) for p in paths)}], union_by_name = true)"
-        there = " AND ".join(f"{c} IS NOT NULL" for c in columns)
+        columns = ", ".join(name(c) for c in unique if c != "division_code")
+        there = " AND ".join(f"{c} IS NOT NULL" for c in columns.split(", "))
+        rows = " UNION ALL ".join(
+            f"SELECT {columns} FROM {d.table} WHERE _outcome = 'LOADED' AND {there}" for d in decided
+        )
         clash = name(f"clash {entity.name}")
         connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE {clash} AS SELECT {', '.join(columns)} FROM {files} "
-            f"WHERE _outcome = 'LOADED' AND {there} GROUP BY ALL HAVING count(*) > 1"
+            f"CREATE OR REPLACE TEMP TABLE {clash} AS SELECT {columns} FROM ({rows}) GROUP BY ALL HAVING count(*) > 1"
         )
         row = connection.execute(f"SELECT count(*) FROM {clash}").fetchone()
         if not row or not row[0]:
             continue
-        rule = literal(f"{entity.name}.unique")
-        for path in paths:
-            same = " AND ".join(f"k.{c} = d.{c}" for c in columns)
-            hit = f"d._outcome = 'LOADED' AND k.{columns[0]} IS NOT NULL"
-            new = path.with_suffix(".new")
+        same = " AND ".join(f"k.{c} = d.{c}" for c in columns.split(", "))
+        for item in decided:
             connection.execute(
-                f"COPY (SELECT d.* REPLACE (CASE WHEN {hit} THEN 'QUARANTINED' ELSE d._outcome END AS _outcome, "
-                f"CASE WHEN {hit} THEN 'NOT_UNIQUE' ELSE d._reason END AS _reason, "
-                f"CASE WHEN {hit} THEN {rule} ELSE d._rule END AS _rule) "
-                f"FROM read_parquet({literal(path)}) AS d LEFT JOIN {clash} AS k ON {same}) "
-                f"TO {literal(new)} (FORMAT parquet, COMPRESSION zstd)"
+                f"UPDATE {item.table} AS d SET _outcome = 'QUARANTINED', _reason = 'NOT_UNIQUE', "
+                f"_rule = {literal(f'{entity.name}.unique')} FROM {clash} AS k WHERE d._outcome = 'LOADED' AND {same}"
             )
-            new.replace(path)

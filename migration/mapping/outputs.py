@@ -1,22 +1,23 @@
 """The tables the mapping leaves: entities, dispositions, rejects, issues and the use of codes.
 
-Enters: Parquet files with every source record and its outcome. Leaves: the `mapped` and `rejected` layers. Must hold:
-entity tables have exactly the columns and types of `arrow_schema`; the dispositions of a table and entity are as many
-as its source records. Refuses: a balance that does not close (ReconciliationError).
+Enters: temporary tables with every source record and its outcome. Leaves: the layers `mapped` and `rejected`. Must
+hold: entity tables have exactly the columns and types of `arrow_schema`; the dispositions of a table and entity are as
+many as its source records. Refuses: a balance that does not close (ReconciliationError).
 """
 
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
 
-from migration.duck import copy_to_parquet
+from migration.duck import copy_to_parquet, read_parquet_sql
 from migration.errors import ReconciliationError
-from migration.fingerprint import row_hash_sql
+from migration.fingerprint import join_texts_sql, value_text_sql
 from migration.layers import LayerWriter, parquet_metadata
 from migration.mapping.compile import crosswalk_relation
 from migration.mapping.expressions import Lookup
+from migration.mapping.fates import Decided
 from migration.mapping.literals import literal, name
 from migration.mapping.model import Pack, Record
 from migration.mapping.prepare import insert_rows
@@ -29,33 +30,30 @@ QUARANTINED_LINES = "quarantined lines"
 """View of the raw lines that extraction could not read."""
 
 
-@dataclass(frozen=True)
-class Decided:
-    """One record map and the Parquet file with its source records and their outcomes."""
-
-    record: Record
-    path: Path
-
-
 def write_entity(
     connection: duckdb.DuckDBPyConnection,
     context: RunContext,
     pack: Pack,
     entity: Entity,
-    decided: list[Decided],
+    decided: Sequence[Decided],
     writer: LayerWriter,
 ) -> int:
-    """Write the loaded rows of one entity; returns how many."""
-    parts = [_entity_select(context, pack, entity, d) for d in decided if d.record.merged_into is None]
-    if not parts:
+    """Write the loaded rows of one entity; returns how many were decided to be loaded."""
+    kept = [d for d in decided if d.loads]
+    if not kept:
         return 0
-    query = "\nUNION ALL BY NAME\n".join(parts)
-    return copy_to_parquet(connection, query, writer.path(entity.name), parquet_metadata(context))
+    query = "\nUNION ALL BY NAME\n".join(_entity_select(context, pack, entity, d) for d in kept)
+    copy_to_parquet(connection, query, writer.path(entity.name), parquet_metadata(context))
+    loaded = " UNION ALL ".join(f"SELECT 1 FROM {d.table} WHERE _outcome = 'LOADED'" for d in kept)
+    return _count(connection, f"({loaded})")
 
 
 def _entity_select(context: RunContext, pack: Pack, entity: Entity, decided: Decided) -> str:
     record = decided.record
-    hashed = [f.name for f in entity.business_fields if f.filled_by is None]
+    hashed = sorted(f.name for f in entity.business_fields if f.filled_by is None)
+    types = {f.name: duckdb_type(f) for f in entity.fields}
+    # the texts of the row hash in a layer of their own: each is used several times above
+    texts = {f"_text_{i}": value_text_sql(name(f), types[f]) for i, f in enumerate(hashed)}
     lineage = {
         "division_code": literal(pack.division),
         "source_system": literal(record.system),
@@ -64,12 +62,13 @@ def _entity_select(context: RunContext, pack: Pack, entity: Entity, decided: Dec
         "source_row": "_source_row",
         "run_id": literal(context.run_id),
         "mapping_version": literal(pack.version),
-        "row_hash": row_hash_sql(hashed),
+        "row_hash": f"md5({join_texts_sql({t: t for t in texts})})",
         "security_marking": literal(pack.system(record.system).marking),
         "retention_class": "_retention",
     }
-    columns = ", ".join(f"{_column_sql(f, lineage)}::{duckdb_type(f)} AS {name(f.name)}" for f in entity.fields)
-    return f"SELECT {columns} FROM read_parquet({literal(decided.path)}) WHERE _outcome = 'LOADED'"
+    columns = ", ".join(f"{_column_sql(f, lineage)}::{types[f.name]} AS {name(f.name)}" for f in entity.fields)
+    layer = ", ".join(f"{sql} AS {key}" for key, sql in texts.items())
+    return f"SELECT {columns} FROM (SELECT *, {layer} FROM {decided.table} WHERE _outcome = 'LOADED')"
 
 
 def _column_sql(field: Field, lineage: dict[str, str]) -> str:
@@ -77,15 +76,26 @@ def _column_sql(field: Field, lineage: dict[str, str]) -> str:
 
 
 def write_dispositions(
-    connection: duckdb.DuckDBPyConnection, context: RunContext, pack: Pack, decided: list[Decided], writer: LayerWriter
+    connection: duckdb.DuckDBPyConnection,
+    context: RunContext,
+    pack: Pack,
+    schema: NationalSchema,
+    decided: list[Decided],
+    writer: LayerWriter,
 ) -> int:
-    """Write one disposition for each source record; returns how many."""
+    """Write one disposition for each source record, the loaded ones from the entity tables; returns how many."""
     parts = [
         f"SELECT {_where_from(pack, d.record)}, {literal(d.record.entity)} AS entity, _key AS source_key, "
-        "_outcome AS outcome, CASE WHEN _outcome = 'LOADED' THEN _id ELSE _target END AS target_id, "
-        f"_rule AS rule_id, _reason AS reason_code FROM read_parquet({literal(d.path)})"
+        "_outcome AS outcome, _target AS target_id, _rule AS rule_id, _reason AS reason_code "
+        f"FROM {d.rest} WHERE _outcome <> 'LOADED'"
         for d in decided
     ]
+    for entity in {d.record.entity: schema.entity(d.record.entity) for d in decided if d.loads}.values():
+        parts.append(
+            f"SELECT division_code, source_system, source_table, {literal(entity.name)} AS entity, source_key, "
+            f"'LOADED' AS outcome, {name(entity.key[-1])} AS target_id, NULL AS rule_id, NULL AS reason_code "
+            f"FROM {read_parquet_sql(writer.path(entity.name))}"
+        )
     parts.append(
         f"SELECT {literal(pack.division)} AS division_code, source_system, source_table, entity, source_key, "
         f"'QUARANTINED' AS outcome, NULL AS target_id, rule_id, reason_code FROM {name(QUARANTINED_LINES)}"
@@ -107,12 +117,12 @@ def write_rejects(
     connection: duckdb.DuckDBPyConnection, context: RunContext, pack: Pack, decided: list[Decided], writer: LayerWriter
 ) -> int:
     """Write why each quarantined record was rejected, one row for each field at fault; returns how many rows."""
-    parts = [_problem_select(pack, d.record, d.path, "Q") for d in decided]
+    parts = [_problem_select(pack, d, "Q") for d in decided]
     for item in decided:  # a record quarantined for its key or its parent has no field at fault of its own
         parts.append(
             f"SELECT {_where_from(pack, item.record)}, _key AS source_key, _source_row AS source_row, "
             f"{literal(item.record.entity)} AS entity, split_part(_rule, '.', 2) AS field, _rule AS rule_id, "
-            f"_reason AS reason_code FROM read_parquet({literal(item.path)}) WHERE _outcome = 'QUARANTINED' "
+            f"_reason AS reason_code FROM {item.rest} WHERE _outcome = 'QUARANTINED' "
             "AND NOT list_contains(list_transform(coalesce(_problems, []), lambda p: p[1]), 'Q')"
         )
     parts.append(
@@ -126,18 +136,19 @@ def write_issues(
     connection: duckdb.DuckDBPyConnection, context: RunContext, pack: Pack, decided: list[Decided], writer: LayerWriter
 ) -> int:
     """Write every field of a loaded record that was emptied, replaced or repaired; returns how many rows."""
-    parts = [_problem_select(pack, d.record, d.path, "I") for d in decided]
+    parts = [_problem_select(pack, d, "I") for d in decided]
     return _write_problems(connection, context, parts, writer.path("issues"))
 
 
-def _problem_select(pack: Pack, record: Record, path: Path, kind: str) -> str:
+def _problem_select(pack: Pack, decided: Decided, kind: str) -> str:
+    record = decided.record
     outcome = Disposition.QUARANTINED if kind == "Q" else Disposition.LOADED
     return (
         f"SELECT {_where_from(pack, record)}, _key AS source_key, _source_row AS source_row, "
         f"{literal(record.entity)} AS entity, split_part(problem, '|', 2) AS field, "
         f"{literal(record.entity + '.')} || split_part(problem, '|', 2) AS rule_id, "
         "split_part(problem, '|', 3) AS reason_code "
-        f"FROM (SELECT _key, _source_row, unnest(_problems) AS problem FROM read_parquet({literal(path)}) "
+        f"FROM (SELECT _key, _source_row, unnest(_problems) AS problem FROM {decided.rest} "
         f"WHERE _outcome = {literal(outcome.value)}) WHERE problem[1] = {literal(kind)}"
     )
 
@@ -156,13 +167,11 @@ def write_rejected_rows(
     connection: duckdb.DuckDBPyConnection, context: RunContext, decided: list[Decided], writer: LayerWriter
 ) -> None:
     """Write the raw rows of which at least one record was quarantined, table by table."""
-    tables: dict[tuple[str, str], list[Path]] = defaultdict(list)
+    tables: dict[tuple[str, str], list[str]] = defaultdict(list)
     for item in decided:
-        tables[item.record.system, item.record.table].append(item.path)
-    for (system, table), paths in sorted(tables.items()):
-        rows = " UNION ".join(
-            f"SELECT _source_row FROM read_parquet({literal(p)}) WHERE _outcome = 'QUARANTINED'" for p in paths
-        )
+        tables[item.record.system, item.record.table].append(item.rest)
+    for (system, table), rests in sorted(tables.items()):
+        rows = " UNION ".join(f"SELECT _source_row FROM {r} WHERE _outcome = 'QUARANTINED'" for r in rests)
         view = name(f"{system}.{table}")
         query = f"SELECT r.* FROM {view} AS r SEMI JOIN ({rows}) AS q ON q._source_row = r._source_row"
         row = connection.execute(f"SELECT 1 FROM ({rows}) LIMIT 1").fetchone()
@@ -170,25 +179,25 @@ def write_rejected_rows(
             copy_to_parquet(connection, query, writer.path(f"rows/{system}/{table}"), parquet_metadata(context))
 
 
-def write_code_uses(
-    connection: duckdb.DuckDBPyConnection,
-    context: RunContext,
-    pack: Pack,
-    schema: NationalSchema,
-    decided: list[Decided],
-    writer: LayerWriter,
-) -> int:
-    """Write each distinct legacy code met, what it became and how often; returns how many have no national code."""
-    parts = ["SELECT NULL, NULL, NULL, NULL, 0 WHERE false"]
+def note_code_uses(connection: duckdb.DuckDBPyConnection, entity: Entity, decided: Sequence[Decided]) -> None:
+    """Count in table `code_uses` the legacy codes of records whose fields are still there."""
+    _make_code_uses(connection)
     for item in decided:
         for field in item.record.fields:
-            codes = schema.entity(item.record.entity).field(field.name).codes
+            codes = entity.field(field.name).codes
             lookup = find_lookup(field.expression)
-            if lookup is not None and codes is not None:
-                parts.append(_uses_select(item, field.name, lookup, codes))
+            if lookup is not None and codes is not None and item.loads:
+                connection.execute(f"INSERT INTO code_uses {_uses_select(item, field.name, lookup, codes)}")
+
+
+def _make_code_uses(connection: duckdb.DuckDBPyConnection) -> None:
     columns = "crosswalk VARCHAR, list_name VARCHAR, legacy_value VARCHAR, national_code VARCHAR, uses BIGINT"
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE code_uses ({columns})")
-    connection.execute(f"INSERT INTO code_uses {' UNION ALL '.join(parts)}")
+    connection.execute(f"CREATE TEMP TABLE IF NOT EXISTS code_uses ({columns})")
+
+
+def write_code_uses(connection: duckdb.DuckDBPyConnection, context: RunContext, pack: Pack, writer: LayerWriter) -> int:
+    """Write each distinct legacy code met, what it became and how often; returns how many have no national code."""
+    _make_code_uses(connection)
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE code_decisions (crosswalk VARCHAR, legacy_value VARCHAR, status VARCHAR, "
         "level VARCHAR)"
@@ -216,7 +225,7 @@ def _uses_select(item: Decided, field: str, lookup: Lookup, codes: str) -> str:
     legacy = name(f"_code {field}")
     relation = name(crosswalk_relation(lookup.crosswalk, codes, is_identity=lookup.identity))
     used = (
-        f"SELECT {legacy}, count(*) AS uses FROM read_parquet({literal(item.path)}) "
+        f"SELECT {legacy}, count(*) AS uses FROM {item.table} "
         f"WHERE {legacy} IS NOT NULL AND _outcome IN ('LOADED', 'QUARANTINED') GROUP BY 1"
     )
     return (

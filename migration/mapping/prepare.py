@@ -5,7 +5,7 @@ one row to a key. Refuses: a raw table whose columns are not those of the pack, 
 has several rows to a code where the pack does not say which.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -166,18 +166,28 @@ def _crosswalk_rows(
     return [(value, code, *periods[code]) for value, code in sorted(meanings.items())]
 
 
-def make_joins(connection: duckdb.DuckDBPyConnection, pack: Pack) -> None:
-    """One view for each table a record joins, with one row to a key and trimmed columns."""
+def make_joins(
+    connection: duckdb.DuckDBPyConnection, pack: Pack, unique: Collection[tuple[str, str]] = frozenset()
+) -> None:
+    """One view for each table a record joins, with one row to a key and trimmed columns.
+
+    Args:
+        unique: system and table of those in which no key repeats (`mark_repeats`).
+    """
     made: set[str] = set()
     for record in pack.records:
         for join in record.joins:
             relation = join_relation(join)
             if relation not in made:
                 made.add(relation)
-                _make_join(connection, pack, join, name(relation))
+                key = pack.system(join.system).table(join.table).key
+                by_key = tuple(c for c, _ in join.on) == tuple(key) and (join.system, join.table) in unique
+                _make_join(connection, pack, join, name(relation), is_unique=by_key)
 
 
-def _make_join(connection: duckdb.DuckDBPyConnection, pack: Pack, join: Join, relation: str) -> None:
+def _make_join(
+    connection: duckdb.DuckDBPyConnection, pack: Pack, join: Join, relation: str, *, is_unique: bool
+) -> None:
     table = pack.system(join.system).table(join.table)
     view = name(f"{join.system}.{join.table}")
     keys = [name(column) for column, _ in join.on]
@@ -192,7 +202,7 @@ def _make_join(connection: duckdb.DuckDBPyConnection, pack: Pack, join: Join, re
         )
         sql = f"SELECT {', '.join(keys)}, {listed} FROM {source} GROUP BY {', '.join(keys)}"
     else:
-        if not join.pick and not _is_unique(connection, source, keys):
+        if not join.pick and not is_unique and not _is_unique(connection, source, keys):
             _refuse_ambiguous(join, table)
             order = whole
         by = f"PARTITION BY {', '.join(keys)} ORDER BY {order + ', ' if order and order != whole else ''}{whole}"

@@ -4,17 +4,20 @@ Enters: a `Record`, the national entity, and what is known of the raw rows (dupl
 rows are the record's source records. Must hold: each raw row gives exactly one row for a record without group; a value
 that cannot be used is null and is named in `_problems`; `_outcome` is null for what may still be loaded.
 Columns beside the entity's: `_source_row, _key, _id, _outcome, _reason, _rule, _target, _retention, _problems`, and
-`_code <field>` with the legacy value of each looked-up field.
+`_code <field>` with the legacy value of each looked-up field; `_identity` where the id is not made of `_key`. The
+columns of `keyed` fields hold the key of the record they refer to.
 """
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from migration.mapping.compile import Compiler, strip_reading
-from migration.mapping.expressions import Expression, Lookup, walk
+from migration.mapping.expressions import Expression, FieldValue, Lookup, RecordId, walk
 from migration.mapping.keys import record_id_sql, source_key_sql
 from migration.mapping.layers_sql import Query, Value
 from migration.mapping.literals import literal, name
 from migration.mapping.model import FieldMap, Pack, Policy, Record, SourceTable
+from migration.mapping.references import list_parts
 from migration.records import Disposition
 from migration.schema.arrow import duckdb_type
 from migration.schema.model import Entity, Field, FieldType
@@ -44,7 +47,13 @@ class Made:
 
 
 class RecordSql:
-    """The SQL of one record. `has_state`: the table has rows that repeat a key or another row."""
+    """The SQL of one record. `has_state`: the table has rows that repeat a key or another row.
+
+    Attributes:
+        identity: column with the key text that `_id` is made of.
+        keyed: fields whose column holds the key text of the record they refer to, by system and table of that record;
+            `fates` knows its id, so that it is worked out once a record and not once a reference.
+    """
 
     def __init__(self, pack: Pack, record: Record, entity: Entity, *, has_state: bool) -> None:
         self.pack = pack
@@ -52,8 +61,10 @@ class RecordSql:
         self.entity = entity
         self.table: SourceTable = pack.system(record.system).table(record.table)
         self.has_state = has_state
+        self.identity = "_identity" if has_state or record.pick else "_key"
         self.query = Query(self._base())
         self.maps = {f.name: f for f in record.fields}
+        self.keyed = {} if record.merged_into else dict(self._keyed_references())
         self.compiler = Compiler(
             query=self.query,
             division=pack.division,
@@ -69,7 +80,7 @@ class RecordSql:
         """The record's source records."""
         merged = self.record.merged_into
         target = self.query.settle(self.compiler.value(merged)) if merged else None
-        made = [] if merged else [m for f in self.entity.business_fields for m in self._make(f)]
+        made = [] if merged else [m for f in self.entity.business_fields for m in self._make(f, self.keyed)]
         rules = self._rules()
         keep = [] if self.record.when is None else [self.compiler.condition(self.record.when)]
         retention = self._retention()
@@ -78,6 +89,7 @@ class RecordSql:
             "_source_row",
             "_full_key AS _key",
             "_id",
+            *([self.identity] if self.identity != "_key" else []),
             f"{self._outcome(made, rules, target)} AS _decision",
             *(f"{m.value} AS {name(m.field.name)}" for m in made),
             f"{retention} AS _retention",
@@ -95,7 +107,7 @@ class RecordSql:
 
     def select_field(self, field: Field) -> str:
         """One field of the record alone: the key, its value and its problem."""
-        (made,) = self._make(field)
+        (made,) = self._make(field, {})
         problem = made.problem or "NULL"
         columns = f"_full_key AS _key, {made.value} AS {name(field.name)}, {problem} AS _problem"
         return f"SELECT {columns}\nFROM {self.query.relation()} AS p"
@@ -129,11 +141,19 @@ class RecordSql:
         identifier = record_id_sql(self.pack.division, self.record.system, self.record.table, identity_key)
         missing = source_key_sql(own)
         return (
-            f"(SELECT r.*, {key}{suffix} AS _full_key, {identifier} AS _id, ({missing}) IS NULL AS _no_key{extra}\n"
+            f"(SELECT r.*, {key}{suffix} AS _full_key, {identity_key} AS _identity, {identifier} AS _id, "
+            f"({missing}) IS NULL AS _no_key{extra}\n"
             f"FROM {source})"
         )
 
-    def _make(self, field: Field) -> list[Made]:
+    def _keyed_references(self) -> Iterator[tuple[str, tuple[str, str]]]:
+        read = {p.name for part in list_parts(self.record) for p in walk(part) if isinstance(p, FieldValue)}
+        for item in self.record.fields:
+            node, field = item.expression, self.entity.field(item.name)
+            if isinstance(node, RecordId) and field.references is not None and item.name not in read:
+                yield item.name, (node.system, node.table)
+
+    def _make(self, field: Field, keyed: Mapping[str, tuple[str, str]]) -> list[Made]:
         if field.name == self.entity.key[-1]:
             return [Made(field, "_id")]
         item = self.maps.get(field.name)
@@ -143,6 +163,8 @@ class RecordSql:
             if undecided:
                 return [Made(field, value, f"'Q|{field.name}|UNDECIDED'", "'UNDECIDED'", "true")]
             return [Made(field, value)]
+        if field.name in keyed and isinstance(item.expression, RecordId):
+            return [self._judge(field, item, self.query.settle(self.compiler.record_key(item.expression)))]
         return [self._judge(field, item, self.compiler.field_value(field.name))]
 
     def _raw_text(self, field: Field) -> str | None:

@@ -7,8 +7,8 @@ with other columns than the pack's, a draft pack in a cutover, a weeding rule ov
 """
 
 import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import duckdb
 
@@ -16,13 +16,20 @@ from migration.duck import open_session
 from migration.errors import ConfigError, QualityError
 from migration.layers import current_manifest, layer_folder, read_manifest, stage_key, write_layer
 from migration.mapping import outputs, prepare
-from migration.mapping.fates import decide_record, order_entities, quarantine_clashes, record_fates, settle_merges
+from migration.mapping.fates import (
+    Decided,
+    decide_record,
+    keep_rest,
+    order_entities,
+    quarantine_clashes,
+    record_fates,
+    settle_merges,
+)
 from migration.mapping.literals import literal, name
 from migration.mapping.load import load_pack
-from migration.mapping.model import Pack
-from migration.mapping.outputs import Decided
+from migration.mapping.model import Pack, Record
 from migration.records import Disposition, Layer, Phase, RunContext, Stage, StageResult, StageStatus
-from migration.schema.model import NationalSchema, load_schema
+from migration.schema.model import Entity, NationalSchema, load_schema
 
 
 def map_division(context: RunContext) -> StageResult:
@@ -60,39 +67,40 @@ def _read_counts(context: RunContext) -> dict[str, int]:
 
 def _write_layers(context: RunContext, pack: Pack, key: str) -> dict[str, int]:
     schema = load_schema()
-    spill = context.settings.home / "spill"
-    spill.mkdir(parents=True, exist_ok=True)
     with (
-        TemporaryDirectory(dir=spill, prefix="map-") as work,
         open_session(context.settings) as connection,
         write_layer(context, Layer.REJECTED, key) as rejected,
         write_layer(context, Layer.MAPPED, key) as mapped,
     ):
-        decided = decide_all(connection, pack, schema, layer_folder(context, Layer.RAW), Path(work))
-        rows = {
-            e.name: outputs.write_entity(
-                connection, context, pack, e, [d for d in decided if d.record.entity == e.name], mapped
-            )
-            for e in schema.mapped_entities()
-        }
-        outputs.write_dispositions(connection, context, pack, decided, mapped)
+        rows: dict[str, int] = {}
+
+        def write(entity: Entity, decided: Sequence[Decided]) -> None:
+            rows[entity.name] = outputs.write_entity(connection, context, pack, entity, decided, mapped)
+            outputs.note_code_uses(connection, entity, decided)
+
+        decided = decide_all(connection, pack, schema, layer_folder(context, Layer.RAW), write)
+        outputs.write_dispositions(connection, context, pack, schema, decided, mapped)
         counts = outputs.check_balance(connection, pack, rows, mapped.path("disposition"))
         counts["rejects"] = outputs.write_rejects(connection, context, pack, decided, rejected)
         counts["issues"] = outputs.write_issues(connection, context, pack, decided, rejected)
-        counts["unresolved_codes"] = outputs.write_code_uses(connection, context, pack, schema, decided, rejected)
+        counts["unresolved_codes"] = outputs.write_code_uses(connection, context, pack, rejected)
         outputs.write_rejected_rows(connection, context, decided, rejected)
         mapped.facts |= {"counts": counts, "pack_version": pack.version}
     return counts
 
 
 def decide_all(
-    connection: duckdb.DuckDBPyConnection, pack: Pack, schema: NationalSchema, raw: Path, work: Path
+    connection: duckdb.DuckDBPyConnection,
+    pack: Pack,
+    schema: NationalSchema,
+    raw: Path,
+    write: Callable[[Entity, Sequence[Decided]], None],
 ) -> list[Decided]:
-    """Every source record of a pack with its outcome, in one Parquet file for each record map.
+    """What became of every source record of a pack, record map by record map.
 
     Args:
         raw: folder of the raw layer.
-        work: folder for the files.
+        write: called with each entity once its records are decided; their fields are gone afterwards.
     """
     prepare.prepare_session(connection)
     has_state: dict[tuple[str, str], bool] = {}
@@ -103,23 +111,39 @@ def decide_all(
                 has_state[system.name, table.name] = prepare.mark_repeats(connection, system, table)
     _view_quarantined_lines(connection, pack, raw)
     prepare.make_crosswalks(connection, pack, schema)
-    prepare.make_joins(connection, pack)
+    unique = {key for key, repeats in has_state.items() if not repeats}
+    prepare.make_joins(connection, pack, unique)
     decided: list[Decided] = []
     for entity in order_entities(schema):
-        paths, merged = [], []
-        for record in (r for r in pack.records if r.entity == entity.name):
-            path = work / f"{len(decided):04d}.parquet"
-            decide_record(connection, pack, record, entity, has_state[record.system, record.table], path)
-            decided.append(Decided(record, path))
-            if record.merged_into is None:
-                paths.append(path)
-            if record.merged_into is not None or record.pick:
-                merged.append(path)
-        if paths:
-            quarantine_clashes(connection, entity, paths)
-        record_fates(connection, entity, paths)
-        settle_merges(connection, entity, merged)
+        records = [r for r in pack.records if r.entity == entity.name]
+        decided += decide_entity(connection, pack, entity, records, has_state, len(decided), write)
     _check_caps(connection, decided)
+    return decided
+
+
+def decide_entity(
+    connection: duckdb.DuckDBPyConnection,
+    pack: Pack,
+    entity: Entity,
+    records: Sequence[Record],
+    has_state: Mapping[tuple[str, str], bool],
+    number: int,
+    write: Callable[[Entity, Sequence[Decided]], None],
+) -> list[Decided]:
+    """What became of the records of one entity; see `decide_all`. `number` is that of its first record map."""
+    decided = [
+        decide_record(connection, pack, record, entity, has_state[record.system, record.table], index)
+        for index, record in enumerate(records, number)
+    ]
+    loading = [d for d in decided if d.loads]
+    if loading:
+        quarantine_clashes(connection, entity, loading)
+    record_fates(connection, pack, entity, loading)
+    settle_merges(connection, entity, [d for d in decided if not d.loads or d.record.pick])
+    if decided:
+        write(entity, decided)
+    for item in decided:
+        keep_rest(connection, item)
     return decided
 
 
@@ -151,7 +175,7 @@ def _check_caps(connection: duckdb.DuckDBPyConnection, decided: list[Decided]) -
             rule_id = f"{item.record.entity}.{rule.name}"
             taken = prepare.count_rows(
                 connection,
-                f"(SELECT 1 FROM {prepare.parquet(item.path)} WHERE _outcome = {literal(Disposition.WEEDED.value)} "
+                f"(SELECT 1 FROM {item.rest} WHERE _outcome = {literal(Disposition.WEEDED.value)} "
                 f"AND _rule = {literal(rule_id)})",
             )
             if taken > rule.cap:
