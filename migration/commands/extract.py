@@ -59,8 +59,10 @@ def extract_with_bars(
         def show(table: str, rows: int, expected: int | None) -> None:
             if table not in tasks:
                 tasks[table] = progress.add_task(table, total=expected, rate="")
-            speed = progress.tasks[tasks[table]].speed
-            progress.update(tasks[table], completed=rows, rate=f"{speed:,.0f} rows/s" if speed else "")
+            task = progress.tasks[tasks[table]]
+            progress.update(tasks[table], total=expected, completed=rows)
+            speed = task.finished_speed or task.speed
+            progress.update(tasks[table], rate=f"{speed:,.0f} rows/s" if speed else "")
 
         return run(show)
 

@@ -13,7 +13,7 @@ from rich.table import Table
 from migration import commands
 from migration.records import Phase, RunContext, Stage, StageResult, StageStatus
 from migration.runner import failure_on_record, run_stage
-from migration.runs import read_run, start_run
+from migration.runs import read_run, record_timing, start_run
 from migration.settings import get_settings
 
 
@@ -59,9 +59,11 @@ def run(
 
 def _run_with_progress(context: RunContext, until: Stage, console: Console) -> list[StageResult]:
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    results: list[StageResult] = []
+    results = [_extract(context, console)]
+    if until is Stage.EXTRACT:
+        return results
     with Progress(*columns, console=console) as progress:
-        for stage in Stage:
+        for stage in (s for s in Stage if s is not Stage.EXTRACT):
             task = progress.add_task(f"{stage.value}", total=1)
             results.append(run_stage(context, stage))
             rows = sum(t.rows for t in results[-1].tables)
@@ -69,6 +71,16 @@ def _run_with_progress(context: RunContext, until: Stage, console: Console) -> l
             if stage is until:
                 break
     return results
+
+
+def _extract(context: RunContext, console: Console) -> StageResult:
+    """The first stage, with a bar for each table that is read."""
+    from migration.commands.extract import extract_with_bars
+    from migration.extract.stage import extract_division
+
+    result = extract_with_bars(console, lambda listener: extract_division(context, listener))
+    record_timing(context, result)
+    return result
 
 
 def timing_table(results: list[StageResult]) -> Table:

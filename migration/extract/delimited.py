@@ -30,7 +30,7 @@ from migration.extract.encodings import (
     settle_order,
     strip_mark,
 )
-from migration.extract.files import find_files, hash_files
+from migration.extract.files import describe_files, find_files
 from migration.extract.reader import BadLine, BadLineReason, RawBatch, add_source_row, check_columns
 from migration.extract.sampling import keep_sampled
 from migration.extract.sources import TableSource
@@ -118,8 +118,8 @@ class DelimitedReader:
         return measure_delimited(self.source, self.dialect, self.files, self.schema, quarantined)
 
     def describe(self) -> dict[str, object]:
-        """Files with their SHA-256, and the blank lines passed over."""
-        return {"files": hash_files(self.files), "blank_lines": self.blank_lines}
+        """Files with their SHA-256, when they were written, and the blank lines passed over."""
+        return {**describe_files(self.files), "blank_lines": self.blank_lines}
 
 
 @dataclass(frozen=True)

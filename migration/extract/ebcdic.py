@@ -32,7 +32,7 @@ from migration.extract.copybook import CopybookField, Storage, parse_copybook, r
 from migration.extract.delimited_kernel import gather_column
 from migration.extract.ebcdic_check import measure_ebcdic
 from migration.extract.encodings import Encoding, load_encoding
-from migration.extract.files import find_files, hash_files, read_pieces
+from migration.extract.files import describe_files, find_files, read_pieces
 from migration.extract.reader import BadLine, BadLineReason, RawBatch, add_source_row
 from migration.extract.sampling import keep_sampled
 from migration.extract.sources import TableSource
@@ -352,6 +352,6 @@ class EbcdicReader:
         return measure_ebcdic(self.source, self.layout, self.files, self.schema)
 
     def describe(self) -> dict[str, object]:
-        """Files and copybook with their SHA-256."""
+        """Files and copybook with their SHA-256, and when the files were written."""
         copybook = Path(self.source.location) / self.source.text("copybook", "")
-        return {"files": hash_files(self.files), "copybook": hash_file(copybook)}
+        return {**describe_files(self.files), "copybook": hash_file(copybook)}

@@ -12,6 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -51,6 +52,21 @@ def hash_files(files: tuple[Path, ...]) -> dict[str, str]:
 def combine_file_hashes(hashes: dict[str, str]) -> str:
     """One hash of several files' names and contents."""
     return combine_hashes(f"{name}={digest}" for name, digest in sorted(hashes.items()))
+
+
+def describe_files(files: tuple[Path, ...]) -> dict[str, object]:
+    """Facts of an extract's files for the manifest: SHA-256 of each, and when the legacy system wrote them.
+
+    `snapshot` names their content as a whole, as a database's snapshot id does; `source_time` is the time the newest
+    of them was last changed, UTC: the system's own clock, where the copy kept it.
+    """
+    hashes = hash_files(files)
+    newest = max(path.stat().st_mtime for path in files)
+    return {
+        "files": hashes,
+        "snapshot": f"sha256:{combine_file_hashes(hashes)[:32]}",
+        "source_time": datetime.fromtimestamp(newest, UTC).isoformat(timespec="seconds"),
+    }
 
 
 def read_pieces(source: TableSource, path: Path, size: int) -> Iterator[bytes]:

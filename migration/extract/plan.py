@@ -7,10 +7,12 @@ what the readers refuse on opening.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from migration.extract.connections import Session, open_session
-from migration.extract.database import plan_table
+from migration.extract.database import DatabaseReader, TablePlan, plan_table
 from migration.extract.files import find_files
+from migration.extract.reader import TableReader
 from migration.extract.sources import TableSource, load_sources
 from migration.extract.watch import load_window
 from migration.layers import LayerManifest, find_manifest
@@ -21,11 +23,15 @@ ROWS_PER_SECOND = 50_000
 """Assumed of a database that was never read, proof included."""
 BYTES_PER_SECOND = 10_000_000
 """Assumed of files that were never read, proof included."""
+SAMPLE_BYTES = 1 << 20
+COMPRESSED = frozenset({".gz", ".bz2", ".xz", ".zst", ".zip"})
+ROW_MARKS = dict.fromkeys((SourceKind.DELIMITED, SourceKind.FIXED_WIDTH, SourceKind.JSON_LINES), b"\n")
+"""What a record of a kind of file ends with, near enough for an estimate."""
 
 
 @dataclass(frozen=True)
 class PlannedTable:
-    """One table to be read: rows of a database or bytes of files, seconds as estimated, and the system's terms."""
+    """One table to be read: rows (counted by a database, estimated of files), bytes of files, seconds, and terms."""
 
     system: str
     table: str
@@ -75,8 +81,37 @@ def expected_rows(last: LayerManifest | None, source: TableSource) -> int | None
     return next((t.rows for t in last.tables if t.name == name), None) if last else None
 
 
+def find_expected_rows(context: RunContext, source: TableSource, reader: TableReader) -> int | None:
+    """Rows that reading the table will give, for the time left; None where nothing tells.
+
+    As its database counts them, or as in the last extract, or estimated from the beginning of its files.
+    """
+    if isinstance(reader, DatabaseReader):
+        return _count_planned(reader.plan, reader.session)
+    return expected_rows(find_last_extract(context), source) or estimate_rows(source, find_files(source))
+
+
+def estimate_rows(source: TableSource, files: Sequence[Path]) -> int | None:
+    """About how many records files hold, from those in the first megabyte.
+
+    None for compressed files, and kinds of file whose records have no mark.
+    """
+    mark = ROW_MARKS.get(source.system.kind)
+    if source.system.kind is SourceKind.XML:
+        mark = f"<{source.text('record', source.table.name)}".encode()
+    if mark is None or any(p.suffix.lower() in COMPRESSED for p in files):
+        return None
+    with files[0].open("rb") as stream:
+        beginning = stream.read(SAMPLE_BYTES)
+    share = sum(p.stat().st_size for p in files) / max(len(beginning), 1)
+    return round(beginning.count(mark) * share) or None
+
+
 def _count_rows(source: TableSource, session: Session) -> int:
-    plan = plan_table(source, session)
+    return _count_planned(plan_table(source, session), session)
+
+
+def _count_planned(plan: TablePlan, session: Session) -> int:
     where = f" WHERE {plan.condition}" if plan.condition else ""
     return int(session.fetch_one(f"SELECT count(*) FROM {plan.relation}{where}")[0])
 
@@ -85,6 +120,7 @@ def _plan_table(
     source: TableSource, last: LayerManifest | None, rows: int | None, sizes: Sequence[int] | None
 ) -> PlannedTable:
     size = sum(sizes) if sizes is not None else None
+    rows = estimate_rows(source, find_files(source)) if rows is None else rows
     seconds, based_on = _estimate(source, last, rows, size)
     limit = source.number("rows_per_second", 0)
     if limit and rows is not None:
@@ -110,7 +146,7 @@ def _estimate(source: TableSource, last: LayerManifest | None, rows: int | None,
     before = expected_rows(last, source)
     if isinstance(seconds, dict) and before and source.where in seconds:
         taken = float(seconds[source.where])
-        return taken * (rows / before if rows is not None else 1.0), "last extract"
-    if rows is not None:
-        return rows / ROWS_PER_SECOND, "assumed rate"
-    return (size or 0) / BYTES_PER_SECOND, "assumed rate"
+        return taken * (rows / before if rows is not None and size is None else 1.0), "last extract"
+    if size is not None:
+        return size / BYTES_PER_SECOND, "assumed rate"
+    return (rows or 0) / ROWS_PER_SECOND, "assumed rate"

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from migration.extract.files import find_files, hash_files
+from migration.extract.files import describe_files, find_files
 from migration.extract.measure import measure_batches
 from migration.extract.reader import BadLine, BadLineReason, RawBatch, add_source_row
 from migration.extract.sampling import is_in_sample, keep_sampled
@@ -111,8 +111,8 @@ class RecordFileReader:
         return is_in_sample(values[self.schema.names.index(self.source.table.sample_by)], self.source.sample_percent)
 
     def describe(self) -> dict[str, object]:
-        """Files with their SHA-256."""
-        return {"files": hash_files(self.files)}
+        """Files with their SHA-256, and when they were written."""
+        return describe_files(self.files)
 
 
 def to_batch(rows: list[Values], schema: pa.Schema) -> pa.RecordBatch:

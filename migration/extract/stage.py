@@ -23,7 +23,7 @@ from migration.extract.contract_check import check_contract
 from migration.extract.delta_stage import gather_deltas, is_delta_staged, stage_delta
 from migration.extract.files import combine_file_hashes, find_files, hash_files
 from migration.extract.partitions import drop_parts, split_reader
-from migration.extract.plan import expected_rows, find_last_extract
+from migration.extract.plan import find_expected_rows
 from migration.extract.raw_table import (
     BAD_LINE_SCHEMA,
     BAD_LINES,
@@ -160,8 +160,9 @@ def _stage_table(
 ) -> TableFacts:
     folder = staging_folder(context, source)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    watch = Watch(source, expected_rows(find_last_extract(context), source), listener)
+    watch = Watch(source, listener=listener)
     with open_reader(source, session) as reader:
+        watch.expected = find_expected_rows(context, source, reader)
         try:
             if base is not None:
                 facts = stage_delta(context, base, reader, source, folder, key, watch)
@@ -172,6 +173,7 @@ def _stage_table(
             drop_parts(folder)
             raise
     drop_parts(folder)
+    watch.finish()
     if table_key(source) != key:
         shutil.rmtree(folder)
         fix = "Wait until the export has finished, then run again."

@@ -105,6 +105,13 @@ class Watch:
             if ahead > 0:
                 self.sleep(ahead)
 
+    def finish(self) -> None:
+        """Tell the listener and the log that the table has been read to its end."""
+        if self.listener is not None:
+            self.listener(self.source.where, self.rows, self.rows)
+        self.expected = self.rows
+        LOG.info("extract %s done", self.describe())
+
     def describe(self) -> str:
         """Table, rows, rate and time left, as the log shows them."""
         seconds = max(self.now() - self._started, 0.001)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from migration.errors import ConfigError, SourceError
-from migration.extract.plan import plan_extract
+from migration.extract.plan import estimate_rows, plan_extract
 from migration.extract.stage import extract_division
 from migration.extract.watch import Watch, load_window
 from migration.mapping.model import SourceKind
@@ -71,6 +71,34 @@ def test_log_line_tells_rate_and_time_left(make_source, tmp_path, clock) -> None
     assert watch.describe() == "table=legacy.crime rows=100 rows_per_second=10 seconds_left=30"
 
 
+def test_log_of_a_task_tells_each_table_when_it_is_done(make_source, tmp_path, clock, caplog) -> None:
+    """What Airflow shows: one line a table at least, and one every few seconds of a long one."""
+    caplog.set_level("INFO", logger="migration.extract.watch")
+    watch = Watch(make_source(SourceKind.DELIMITED, tmp_path, ["A"]), expected=400, now=clock.now, sleep=clock.sleep)
+    watch.advance(100)
+    clock.seconds = 20.0
+    watch.advance(100)
+    watch.finish()
+    assert [r.getMessage() for r in caplog.records] == [
+        "extract table=legacy.crime rows=200 rows_per_second=10 seconds_left=20",
+        "extract table=legacy.crime rows=200 rows_per_second=10 seconds_left=0 done",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "kind", "rows"),
+    [
+        ("a.csv", b"1\n" * 3_000_000, SourceKind.DELIMITED, 3_000_000),
+        ("a.xml", b"<crime a='1'/>" * 70, SourceKind.XML, 70),
+        ("a.csv.gz", b"", SourceKind.DELIMITED, None),
+        ("a.xlsx", b"\n", SourceKind.EXCEL, None),
+    ],
+)
+def test_rows_of_files_are_estimated_from_their_beginning(make_source, tmp_path, name, content, kind, rows) -> None:
+    (tmp_path / name).write_bytes(content)
+    assert estimate_rows(make_source(kind, tmp_path, ["A"]), [tmp_path / name]) == rows
+
+
 def test_plan_and_progress_know_what_the_last_extract_took(tmp_path, make_context, make_database) -> None:
     path = make_database("CREATE TABLE T (ID integer); INSERT INTO T VALUES (1), (2)")
     (tmp_path / "a.csv").write_text("NO\n1\n")
@@ -92,10 +120,10 @@ def test_plan_and_progress_know_what_the_last_extract_took(tmp_path, make_contex
     first = plan_extract(context)
     assert [(p.table, p.rows, p.bytes, p.based_on) for p in first] == [
         ("T", 2, None, "assumed rate"),
-        ("a", None, 5, "assumed rate"),
+        ("a", 2, 5, "assumed rate"),
     ]
     seen: list[tuple[str, int, int | None]] = []
     extract_division(context, lambda *told: seen.append(told))
-    assert seen == [("db.T", 2, None), ("files.a", 1, None)]
+    assert seen == [("db.T", 2, 2), ("db.T", 2, 2), ("files.a", 1, 2), ("files.a", 1, 1)]
     assert [p.based_on for p in plan_extract(context)] == ["last extract", "last extract"]
     assert plan_extract(context)[1].rows_per_second == 10_000
