@@ -20,7 +20,7 @@ ALL_COLUMNS = "-"
 
 
 def save_reconciliation(context: RunContext, engine: sa.Engine, found: Reconciliation) -> None:
-    """Write control totals and the ledger of a run, in the place of what was there."""
+    """Write the control totals of a run, in the place of what was there."""
     rows = []
     for layer, table, measure, column, value in _totals(found):
         rows.append(
@@ -36,6 +36,10 @@ def save_reconciliation(context: RunContext, engine: sa.Engine, found: Reconcili
         )
     with engine.begin() as connection:
         replace_run_rows(connection, "control_total", context.division, context.run_id, rows)
+
+
+def save_ledger(context: RunContext, engine: sa.Engine) -> None:
+    """Write the disposition of every source record, in the place of what was there."""
     path = layer_folder(context, Layer.MAPPED) / "disposition.parquet"
     run = {"run_id": context.run_id, "division_code": context.division}
     copy_table(engine, "control", "disposition", path, replace=run)

@@ -60,8 +60,8 @@ class NumberOfQuery(TableMetricProvider):
         metrics: dict[str, Any],
         runtime_configuration: dict[str, Any],
     ) -> float | None:
-        query: sa.Select[Any] = sa.select(sa.literal_column(f"({metric_value_kwargs['number_sql']})"))
-        row = execution_engine.execute_query(query).fetchone()
+        number = metric_value_kwargs["number_sql"].replace(":", r"\:")
+        row = execution_engine.execute_query(sa.text(number)).fetchone()
         return None if row is None or row[0] is None else float(row[0])
 
 

@@ -104,18 +104,19 @@ def year_statement(schema: NationalSchema, division: str, entity: str) -> str:
     table = staging_table(entity, division)
     match = "t.source_key = f.source_key AND t.source_table = f.source_table AND t.source_system = f.source_system"
     if own is not None:
-        year = (
-            f"SELECT DISTINCT source_system, source_table, source_key, extract(year FROM {own})::int AS y FROM {table}"
-        )
+        rows, moment = f"{table} e", f"e.{own}"
     elif "crime_report_id" in definition.field_names:
         reports = staging_table("crime_report", division)
-        year = (
-            "SELECT DISTINCT e.source_system, e.source_table, e.source_key, "
-            "extract(year FROM r.recorded_at_utc)::int AS y "
-            f"FROM {table} e JOIN {reports} r ON r.crime_report_id = e.crime_report_id"
-        )
+        rows, moment = f"{table} e JOIN {reports} r ON r.crime_report_id = e.crime_report_id", "r.recorded_at_utc"
     else:
         return ""
+    lineage = "source_system, source_table, source_key"
+    named = f"SELECT DISTINCT {lineage} FROM failing WHERE entity = {sql_text(entity)}"
+    joined = " AND ".join(f"e.{column} = k.{column}" for column in lineage.split(", "))
+    year = (
+        f"SELECT k.*, min(extract(year FROM {moment}))::int AS y FROM ({named}) AS k "
+        f"JOIN {rows} ON {joined} GROUP BY k.source_system, k.source_table, k.source_key"
+    )
     return f"UPDATE failing f SET record_year = t.y FROM ({year}) AS t WHERE f.entity = {sql_text(entity)} AND {match}"
 
 

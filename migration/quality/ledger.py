@@ -11,10 +11,11 @@ from pathlib import Path
 import duckdb
 
 from migration.duck import read_parquet_sql, sql_text
-from migration.fingerprint import quote, row_hash_sql
+from migration.fingerprint import join_texts_sql, quote, value_text_sql
 from migration.layers import LayerManifest
 from migration.quality.breaks import SHOWN_KEYS, Break, LedgerLine
 from migration.records import Disposition
+from migration.schema.arrow import duckdb_type
 from migration.schema.model import Entity
 
 OWNER = "crime_registrar"
@@ -132,10 +133,12 @@ def check_row_hashes(session: duckdb.DuckDBPyConnection, folder: Path, entity: E
     path = folder / f"{entity.name}.parquet"
     if not path.exists():
         return []
-    hashed = [f.name for f in entity.business_fields if f.filled_by is None]
+    hashed = sorted(f.name for f in entity.business_fields if f.filled_by is None)
+    types = {f.name: duckdb_type(f) for f in entity.fields}
+    text = join_texts_sql({quote(c): value_text_sql(quote(c), types[c]) for c in hashed})
     query = (
         f"SELECT source_key, count(*) OVER () FROM {read_parquet_sql(path)} "
-        f"WHERE row_hash <> {row_hash_sql(hashed)} ORDER BY 1 LIMIT ?"
+        f"WHERE row_hash <> md5({text}) ORDER BY 1 LIMIT ?"
     )
     found = session.execute(query, [SHOWN_KEYS]).fetchall()
     if not found:

@@ -13,6 +13,7 @@ from migration.quality.catalogue import Catalogue, read_run_time
 from migration.quality.control import replace_run_rows
 from migration.quality.issues import count_states, record_issues, waive_issues
 from migration.quality.rules import Outcome, Rule, RuleStatus
+from migration.quality.suite import prepare_counting
 from migration.quality.waivers import Waiver, combine_waivers, read_waivers, shrink_waivers
 from migration.records import RunContext
 from migration.schema.model import load_schema
@@ -28,6 +29,7 @@ def save_results(
     failing = {o.rule.rule_id: o.failing_rows for o in outcomes if o.failing_rows is not None}
     is_sample = context.sample_percent < 100
     with engine.begin() as connection:
+        prepare_counting(connection)
         save_rules(connection, catalogue.rules)
         in_force = read_waivers(connection, context.division, read_run_time(context.run_id).date())
         if not is_sample:

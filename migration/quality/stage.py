@@ -6,15 +6,17 @@ unlike other stages they never skip themselves (decision 0071). Refuses: going o
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from migration.quality.breaks import raise_breaks
-from migration.quality.catalogue import Catalogue, load_catalogue, read_run_time
-from migration.quality.control_totals import ledger_counts, save_reconciliation
+from migration.quality.catalogue import load_catalogue, read_run_time
+from migration.quality.control_totals import ledger_counts, save_ledger, save_reconciliation
+from migration.quality.proofs import read_proofs, spare_proved
 from migration.quality.reconcile import reconcile_run
 from migration.quality.results import first_failing_keys, save_results
 from migration.quality.rules import Outcome, RuleStatus, judge_error
@@ -43,7 +45,8 @@ def validate_division(context: RunContext, engine: sa.Engine) -> StageResult:
     gx_context = open_quiet_context()
     results = {}
     with open_source(gx_context, engine) as source:
-        for entity, items in _group_by_entity(catalogue, broken).items():
+        sparing = spare_proved(catalogue.sql, read_proofs(engine, context.division))
+        for entity, items in _group_by_entity(sparing, broken).items():
             found, suite_results = run_entity(source, entity, context.division, items)
             outcomes.extend(found)
             results[entity] = suite_results
@@ -64,9 +67,9 @@ def count_statuses(outcomes: Sequence[Outcome]) -> dict[str, int]:
     return {s.value.lower(): sum(1 for o in outcomes if o.status is s) for s in RuleStatus}
 
 
-def _group_by_entity(catalogue: Catalogue, broken: Mapping[str, str]) -> dict[str, list[RuleSql]]:
+def _group_by_entity(rules: Iterable[RuleSql], broken: Mapping[str, str]) -> dict[str, list[RuleSql]]:
     grouped: dict[str, list[RuleSql]] = {}
-    for item in catalogue.sql:
+    for item in rules:
         if item.rule.rule_id not in broken:
             grouped.setdefault(item.rule.entity, []).append(item)
     return dict(sorted(grouped.items()))
@@ -101,7 +104,10 @@ def reconcile_division(context: RunContext, engine: sa.Engine) -> StageResult:
         keys. SourceError: a layer is missing or damaged.
     """
     started = time.monotonic()
-    found = reconcile_run(context, engine)
+    with ThreadPoolExecutor(1) as pool:
+        ledger = pool.submit(save_ledger, context, engine)
+        found = reconcile_run(context, engine)
+        ledger.result()
     save_reconciliation(context, engine, found)
     raise_breaks(context.division, context.run_id, found.breaks)
     return StageResult(

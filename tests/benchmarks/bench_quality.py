@@ -50,7 +50,8 @@ VALUES = {
         "occurred_from_utc": "TIMESTAMPTZ '2009-12-31 22:00:00+00' + to_minutes(i % 5000000)",
         "occurred_to_utc": "TIMESTAMPTZ '2009-12-31 23:00:00+00' + to_minutes(i % 5000000)",
         "occurred_precision_code": "'MINUTE'", "officer_ref": "'P' || i % 9000", "officer_station": "'Station'",
-        "status_code": "'UNDETECTED'", "status_raw": "'U'", "workflow_state_code": "'FINAL_FILED'",
+        "status_code": "CASE WHEN i % 3 = 0 THEN 'DETECTED' ELSE 'UNDETECTED' END",
+        "status_raw": "CASE WHEN i % 3 = 0 THEN 'D' ELSE 'U' END", "workflow_state_code": "'FINAL_FILED'",
         "workflow_state_raw": "'F'", "mo_summary_text": "'Entry by forced window at rear, number ' || i",
         "locus_location_id": "md5('l' || i)", "beat_code_legacy": "'B' || i % 90", "beat_code": "'TB' || i % 90",
     },
@@ -58,9 +59,10 @@ VALUES = {
         "crime_id": "md5('c' || i)", "crime_report_id": "md5('r' || (i % $reports))", "crime_seq": "1 + i // $reports",
         "crime_code": "CASE WHEN i % 4 = 0 THEN '06000' ELSE '19004' END",
         "crime_raw": "CASE WHEN i % 4 = 0 THEN 'L2' ELSE 'L1' END", "is_attempted": "i % 19 = 0",
-        "disposal_code": "CASE WHEN i % 3 = 0 THEN 'DETECTED_REPORTED' ELSE 'UNDETECTED' END",
-        "disposal_raw": "CASE WHEN i % 3 = 0 THEN 'D' ELSE 'U' END",
-        "detected_on": "CASE WHEN i % 3 = 0 THEN DATE '2010-01-20' + ((i % $reports % 5000000) // 1440)::INTEGER END",
+        "disposal_code": "CASE WHEN i % $reports % 3 = 0 THEN 'DETECTED_REPORTED' ELSE 'UNDETECTED' END",
+        "disposal_raw": "CASE WHEN i % $reports % 3 = 0 THEN 'D' ELSE 'U' END",
+        "detected_on": "CASE WHEN i % $reports % 3 = 0 "
+            "THEN DATE '2010-01-20' + ((i % $reports % 5000000) // 1440)::INTEGER END",
     },
     "nominal": {
         "nominal_id": "md5('n' || i)", "nominal_type_code": "'PERSON'",
