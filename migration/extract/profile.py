@@ -16,6 +16,7 @@ import duckdb
 from migration.duck import open_session, read_parquet_sql
 from migration.extract.profile_guess import guess_content, is_personal
 from migration.extract.profile_shapes import count_shapes, may_be_date
+from migration.extract.profile_tables import TableProfile, describe_table
 from migration.extract.reader import SOURCE_ROW
 from migration.extract.sources import TableSource, load_sources
 from migration.fingerprint import quote
@@ -98,10 +99,11 @@ class Inclusion:
 
 @dataclass(frozen=True)
 class DivisionProfile:
-    """All columns of a division's source tables, and how tables refer to each other."""
+    """A division's source tables, all their columns, and how tables refer to each other."""
 
     division: str
     run_id: str
+    tables: tuple[TableProfile, ...]
     columns: tuple[ColumnProfile, ...]
     inclusions: tuple[Inclusion, ...]
 
@@ -116,9 +118,14 @@ def profile_division(context: RunContext) -> DivisionProfile:
     known = {t.name for t in manifest.tables}
     sources = [s for s in load_sources(context) if f"{s.system.name}/{s.table.name}" in known]
     with open_session(context.settings) as connection:
-        columns = tuple(c for s in sources for c in profile_table(connection, s, raw_path(context, s)))
+        found = [profile_table(connection, s, raw_path(context, s)) for s in sources]
+        tables = tuple(
+            describe_table(connection, read_parquet_sql(raw_path(context, s)), columns)
+            for s, columns in zip(sources, found, strict=True)
+        )
+        columns = tuple(c for some in found for c in some)
         inclusions = tuple(find_inclusions(connection, context, sources, columns))
-    return DivisionProfile(context.division, context.run_id, columns, inclusions)
+    return DivisionProfile(context.division, context.run_id, tables, columns, inclusions)
 
 
 def raw_path(context: RunContext, source: TableSource) -> Path:

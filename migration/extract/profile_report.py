@@ -1,8 +1,8 @@
 """The profile of a division as Parquet and as one self-contained page.
 
-Enters: a `DivisionProfile`. Leaves: `profile.parquet`, `profile_references.parquet` and `profile.html` in the run's
-report folder. Must hold: the page shows nothing that the profile does not, carries its marking, and needs no
-network.
+Enters: a `DivisionProfile`. Leaves: `profile.parquet` (a row a column), `profile_tables.parquet`,
+`profile_references.parquet` and `profile.html` in the run's report folder. Must hold: the page shows nothing that the
+profile does not, carries its marking, and needs no network.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from jinja2 import Environment, PackageLoader, select_autoescape
 
-from migration.extract.profile import ColumnProfile, DivisionProfile, as_json, profile_division
+from migration.extract.profile import DEFAULT_DATES, ColumnProfile, DivisionProfile, as_json, profile_division
 from migration.layers import parquet_metadata
 from migration.records import RunContext
 
@@ -28,6 +28,15 @@ REFERENCES = pa.schema(
         ("key_column", pa.string()),
         ("share", pa.float64()),
         ("orphans", pa.int64()),
+    ]
+)
+TABLES = pa.schema(
+    [
+        ("system", pa.string()),
+        ("table", pa.string()),
+        ("rows", pa.int64()),
+        ("columns", pa.int64()),
+        *((n, pa.list_(pa.string())) for n in ("keys", "empty", "constant", "damaged", "spiked", "personal", "codes")),
     ]
 )
 COLUMNS = pa.schema(
@@ -52,11 +61,13 @@ def write_profile(context: RunContext) -> tuple[Path, ...]:
     profile = profile_division(context)
     folder = context.report_folder
     folder.mkdir(parents=True, exist_ok=True)
-    paths = tuple(folder / name for name in ("profile.parquet", "profile_references.parquet", "profile.html"))
+    names = ("profile.parquet", "profile_tables.parquet", "profile_references.parquet", "profile.html")
+    paths = tuple(folder / name for name in names)
     rows = [{**asdict(c), **{n: as_json(getattr(c, n)) for n in PAIRS}} for c in profile.columns]
     _write_parquet(context, paths[0], rows, COLUMNS)
-    _write_parquet(context, paths[1], [asdict(i) for i in profile.inclusions], REFERENCES)
-    paths[2].write_text(render_profile(profile, context.settings.security_marking), encoding="utf-8")
+    _write_parquet(context, paths[1], [asdict(t) for t in profile.tables], TABLES)
+    _write_parquet(context, paths[2], [asdict(i) for i in profile.inclusions], REFERENCES)
+    paths[3].write_text(render_profile(profile, context.settings.security_marking), encoding="utf-8")
     return paths
 
 
@@ -74,7 +85,14 @@ def render_profile(profile: DivisionProfile, marking: str) -> str:
     for column in profile.columns:
         tables.setdefault((column.system, column.table), []).append(column)
     return environment.get_template("profile.html").render(
-        profile=profile, tables=tables, marking=marking, draw_years=draw_years, draw_fill=draw_fill
+        profile=profile,
+        tables=tables,
+        orphaned=[i for i in profile.inclusions if i.orphans],
+        most=max((t.rows for t in profile.tables), default=1) or 1,
+        default_dates=DEFAULT_DATES,
+        marking=marking,
+        draw_years=draw_years,
+        draw_fill=draw_fill,
     )
 
 

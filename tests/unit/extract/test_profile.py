@@ -44,6 +44,28 @@ def test_columns_are_described_with_what_is_wrong_with_them(extracted) -> None:
     assert (columns["RECORDED"].first_day, columns["RECORDED"].last_day) == ("2019-03-01", "2019-03-09")
 
 
+def test_overview_names_keys_of_one_or_two_columns_and_what_to_look_at(tmp_path, make_context) -> None:
+    """A table whose rows only two columns tell apart, one that nothing tells apart."""
+    pairs = "".join(f"R{i // 3},{i % 3},Élan {i % 7},\n" for i in range(60))
+    (tmp_path / "pairs.csv").write_text(f"REPORT,SEQ,NAME,SPARE\n{pairs}", encoding="utf-8")
+    (tmp_path / "same.csv").write_text("A,B\n" + "1,2\n" * 6 + "2,2\n")
+    tables = {
+        "pairs": {"key": [], "columns": ["REPORT", "SEQ", "NAME", "SPARE"], "files": "pairs.csv"},
+        "same": {"key": [], "columns": ["A", "B"], "files": "same.csv"},
+    }
+    made = make_context({"files": {"kind": "delimited", "location": tmp_path, "tables": tables}})
+    extract_division(made)
+    profile = profile_division(made)
+    found = {t.table: t for t in profile.tables}
+    assert "REPORT + SEQ" in found["pairs"].keys
+    assert found["pairs"].empty == ("SPARE",)
+    assert (found["same"].keys, found["same"].constant) == ((), ("B",))
+    name = next(c for c in profile.columns if c.column == "NAME")
+    assert name.patterns == (("AAAA 9", 60),)
+    page = next(p for p in write_profile(made) if p.suffix == ".html").read_text(encoding="utf-8")
+    assert "neither a column nor a pair" in page
+
+
 def test_references_are_found_by_inclusion_with_their_orphans(extracted) -> None:
     found = [(i.table, i.column, i.key_table, i.key_column, i.orphans) for i in profile_division(extracted).inclusions]
     assert ("links", "PERSON", "people", "ID", 1) in found
@@ -59,6 +81,7 @@ def test_no_rare_and_no_personal_value_is_shown(extracted) -> None:
     assert "1950-" not in page
     assert "OPEN" in page
     assert "1900-01-01" in page
+    assert "default date" in page
 
 
 def test_page_carries_its_marking_and_needs_no_network(extracted) -> None:
