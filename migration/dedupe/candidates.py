@@ -7,7 +7,7 @@ of records and the model; thread count and chunking do not show. Refuses nothing
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -57,10 +57,11 @@ class RuleReport:
 
 @dataclass(frozen=True)
 class Candidates:
-    """Pairs at or above the floor, and the report of every rule."""
+    """Pairs at or above the floor, the report of every rule, and how many pairs had been compared before."""
 
     pairs: Pairs
     reports: tuple[RuleReport, ...]
+    reused: int = 0
 
     @property
     def compared(self) -> int:
@@ -69,19 +70,28 @@ class Candidates:
 
 
 def find_candidates(
-    matrix: Matrix, model: Model, rules: Sequence[Rule], threads: int, is_new: BoolArray | None = None
+    matrix: Matrix,
+    model: Model,
+    rules: Sequence[Rule],
+    threads: int,
+    is_new: BoolArray | None = None,
+    earlier: Pairs | None = None,
 ) -> Candidates:
     """Block, compare and score.
 
     Args:
-        is_new: records to link into the rest; pairs of two others are left out, except in large blocks, whose order a
-            new record can change. None means all records are new.
+        is_new: records to link into the rest; pairs of two others are not compared. None means all records are new.
+        earlier: the candidates among the others, by the same rules and model. Those that the rules still propose are
+            kept: records that join can make a block too large to compare in full, or come between two neighbours in
+            one; they never make a candidate of two others.
     """
     program = compile_model(model, matrix)
     tables = make_tables(matrix, program)
     new = np.ones(len(matrix), dtype=np.bool_) if is_new is None else is_new
     rank = rank_records(matrix, [c for c in RANK_COLUMNS if c in matrix.columns])
     keys = np.zeros((len(matrix), len(rules)), dtype=np.int32)
+    marks = np.zeros(len(earlier) if earlier else 0, dtype=np.int32)
+    held = np.zeros(len(marks), dtype=np.bool_)
     parts: list[_Part] = []
     reports: list[RuleReport] = []
 
@@ -98,13 +108,19 @@ def find_candidates(
             blocks = build_blocks(matrix, rule, rank)
             keys[:, number] = blocks.key
             sequence = telling_order(model, program, rule.columns)
+            if earlier:
+                held = _mark_proposed(blocks, earlier, len(matrix), number, held, marks)
             if running:
                 collect(*running)
             score = partial(_score_chunk, tables, blocks, keys, number, new, model.thresholds.floor, sequence)
             running = blocks, [pool.submit(score, first, last) for first, last in _chunks(blocks)]
         if running:
             collect(*running)
-    return Candidates(_merge(parts, keys), tuple(reports))
+    fresh = _merge(parts, keys)
+    if earlier is None:
+        return Candidates(fresh, tuple(reports))
+    kept = replace(earlier, rules=marks).take(marks != 0)
+    return Candidates(_unite(fresh, kept, len(matrix)), tuple(reports), len(kept))
 
 
 @dataclass(frozen=True)
@@ -158,7 +174,7 @@ def _score_chunk(
         int(np.diff(blocks.starts[first : last + 1]).max()) if is_full else TILE,
         keys,
         rule,
-        is_new if is_full else np.ones_like(is_new),
+        is_new,
         floor,
         sequence,
         left,
@@ -203,16 +219,35 @@ def score_given(
     return scores, levels
 
 
-def still_candidates(
-    matrix: Matrix, rules: Sequence[Rule], left: IntArray, right: IntArray
-) -> tuple[BoolArray, IntArray]:
-    """Which pairs the rules propose over the records as they are now, and by which rules (one bit each)."""
-    rank = rank_records(matrix, [c for c in RANK_COLUMNS if c in matrix.columns])
-    marks = np.zeros(len(left), dtype=np.int32)
-    for number, rule in enumerate(rules):
-        blocks = build_blocks(matrix, rule, rank)
-        same = (blocks.key[left] != 0) & (blocks.key[left] == blocks.key[right])
-        places = window_places(blocks.order, blocks.starts, blocks.full, len(matrix))
-        near = (places[left] >= 0) & (places[right] >= 0) & (np.abs(places[left] - places[right]) <= WINDOW)
-        marks |= np.where(same | near, np.int32(1 << number), np.int32(0)).astype(np.int32)
-    return marks != 0, marks
+def _mark_proposed(
+    blocks: Blocks, pairs: Pairs, records: int, rule: int, held: BoolArray, marks: IntArray
+) -> BoolArray:
+    """Set bit `rule` of `marks` for every pair that the blocks of a rule propose.
+
+    Args:
+        held: pairs that a full block of an earlier rule holds: they are not looked for among neighbours again.
+
+    Returns:
+        `held`, with the pairs that a full block of this rule holds.
+    """
+    left, right = blocks.key[pairs.left], blocks.key[pairs.right]
+    same = (left != 0) & (left == right)
+    proposed = same
+    if not blocks.full.all():
+        places = window_places(blocks.order, blocks.starts, blocks.full, records)
+        first, second = places[pairs.left], places[pairs.right]
+        proposed = same | ((first >= 0) & (second >= 0) & (np.abs(first - second) <= WINDOW) & ~held)
+    marks[proposed] |= np.int32(1 << rule)
+    return np.asarray(held | same, dtype=np.bool_)
+
+
+def _unite(fresh: Pairs, earlier: Pairs, records: int) -> Pairs:
+    """Both tables as one, sorted. They share no pair: only those of `fresh` have a new record."""
+    both = Pairs(
+        np.concatenate([fresh.left, earlier.left]),
+        np.concatenate([fresh.right, earlier.right]),
+        np.concatenate([fresh.scores, earlier.scores]),
+        np.concatenate([fresh.levels, earlier.levels]),
+        np.concatenate([fresh.rules, earlier.rules]),
+    )
+    return both.take(np.argsort(both.left.astype(np.int64) * records + both.right, kind="stable"))

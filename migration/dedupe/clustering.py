@@ -54,21 +54,49 @@ class Guards:
 class Clusters:
     """Cluster of every record, as the number of its first record; refused pairs as `left * records + right`, sorted.
 
-    `alarms` are the first records of components that no threshold could part, whose records stay alone.
+    `alarms` are the first records of components that no threshold could part, whose records stay alone. `component` is
+    the number of the first record of every record's component: records of different ones never share a cluster.
     """
 
     of: IntArray
     ambiguous: LongArray
     alarms: IntArray
+    component: IntArray
+
+    def renumber(self, places: IntArray, records: int) -> "Clusters":
+        """The clusters with record numbers as they are in a larger set; -1 for its other records."""
+        of, component = np.full(records, -1, dtype=np.int32), np.full(records, -1, dtype=np.int32)
+        of[places] = places[self.of]
+        component[places] = places[self.component]
+        left, right = places[self.ambiguous // len(places)], places[self.ambiguous % len(places)]
+        return Clusters(of, left.astype(np.int64) * records + right, places[self.alarms], component)
 
 
-def cluster_records(matrix: Matrix, model: Model, pairs: Pairs, guards: Guards, threads: int) -> Clusters:
-    """Clusters of all records of a matrix."""
+def cluster_records(
+    matrix: Matrix, model: Model, pairs: Pairs, guards: Guards, threads: int, earlier: Clusters | None = None
+) -> Clusters:
+    """Clusters of all records of a matrix.
+
+    Args:
+        earlier: clusters of some of the records by this model and these guards, renumbered: a component that has
+            neither gained nor lost a record is taken from them.
+    """
     records = len(matrix)
     careful = guards.careful if guards.careful is not None else np.zeros(records, np.bool_)
     pseudo = guards.pseudo if guards.pseudo is not None else np.zeros(records, np.bool_)
     verified = guards.verified if guards.verified is not None else np.zeros((records, 1), np.int32)
     members, starts, alarms = find_components(records, pairs, model, guards.together, verified, pseudo)
+    of, component = np.arange(records, dtype=np.int32), np.arange(records, dtype=np.int32)
+    component[members] = np.repeat(members[starts[:-1]], np.diff(starts))
+    kept = _no_pairs()
+    if earlier is not None:
+        same = _same_components(members, starts, earlier)
+        within = np.repeat(same, np.diff(starts))
+        of[members[within]] = earlier.of[members[within]]
+        unchanged = np.zeros(records, dtype=np.bool_)
+        unchanged[members[within]] = True
+        kept = earlier.ambiguous[unchanged[earlier.ambiguous // max(records, 1)]]
+        members, starts = members[~within], np.concatenate([[0], np.cumsum(np.diff(starts)[~same])]).astype(np.int64)
     tables = make_tables(matrix, compile_model(model, matrix))
     between = model.against_relatives()
     relatives = make_tables(matrix, compile_model(between, matrix)) if between else tables
@@ -84,10 +112,20 @@ def cluster_records(matrix: Matrix, model: Model, pairs: Pairs, guards: Guards, 
                 jobs,
             )
         )
-    of = np.arange(records, dtype=np.int32)
     of[members] = found
-    ambiguous = np.unique(np.concatenate(done)) if done else _no_pairs()
-    return Clusters(of, ambiguous, alarms)
+    return Clusters(of, np.unique(np.concatenate([kept, *done])), alarms, component)
+
+
+def _same_components(members: IntArray, starts: LongArray, earlier: Clusters) -> BoolArray:
+    """Which components hold the very records of an earlier one."""
+    if len(starts) < 2:
+        return np.zeros(0, dtype=np.bool_)
+    sizes = np.diff(starts)
+    before = earlier.component[members]
+    first = before[starts[:-1]]
+    alike = np.logical_and.reduceat(before == np.repeat(first, sizes), starts[:-1])
+    old_sizes = np.bincount(earlier.component[earlier.component >= 0], minlength=len(earlier.component))
+    return np.asarray(alike & (first >= 0) & (old_sizes[first] == sizes), dtype=np.bool_)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ table without `record_id`, or with one twice.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -23,12 +23,18 @@ RECORD_ID = "record_id"
 
 @dataclass(frozen=True)
 class StringPool:
-    """Distinct strings as UTF-8 bytes. `offsets[c]` to `offsets[c + 1]` are the bytes of code c; code 0 is empty."""
+    """Distinct strings as UTF-8 bytes. `offsets[c]` to `offsets[c + 1]` are the bytes of code c; code 0 is empty.
+
+    `logs` keeps the last frequencies that were looked up (`program.frequency_table`).
+    """
 
     chars: ByteArray
     offsets: LongArray
     masks: IntArray
     values: pa.Array
+    logs: dict[tuple[int, tuple[str, ...], tuple[float, ...]], tuple[object, FloatArray]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
     def codes_of(self, values: pa.Array) -> IntArray:
         """Codes of strings; 0 where one is null or not in the pool."""
@@ -42,12 +48,13 @@ class StringPool:
 
 @dataclass(frozen=True)
 class Matrix:
-    """Records as codes. `columns` gives the place of a column in a row of `rows`."""
+    """Records as codes. `columns` gives the place of a column in a row of `rows`; `numbers` are those without text."""
 
     record_ids: pa.Array
     columns: Mapping[str, int]
     rows: IntArray
     pool: StringPool
+    numbers: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
         return int(self.rows.shape[0])
@@ -79,7 +86,7 @@ def build_matrix(records: pa.Table, columns: Sequence[str]) -> Matrix:
         if name not in texts:
             rows[:, columns.index(name)] = np.asarray(pc.fill_null(records.column(name), 0), dtype=np.int32)
     ids = records.column(RECORD_ID).combine_chunks()
-    return Matrix(ids, {c: i for i, c in enumerate(columns)}, rows, pool)
+    return Matrix(ids, {c: i for i, c in enumerate(columns)}, rows, pool, frozenset(present) - frozenset(texts))
 
 
 def _sort_by_id(records: pa.Table) -> pa.Table:
@@ -103,24 +110,28 @@ def build_pool(dictionaries: Sequence[pa.Array]) -> tuple[StringPool, list[IntAr
     merged = pa.concat_arrays(parts) if parts else pa.array([], pa.large_string())
     encoded = merged.dictionary_encode()
     values = encoded.dictionary
-    order = _string_order(*_bytes_of(values), values)
+    order = _string_order(*string_bytes(values), values)
     values = values.take(pa.array(order))
     ranks = np.empty(len(order), dtype=np.int32)
     ranks[order] = np.arange(1, len(order) + 1, dtype=np.int32)
     codes = ranks[np.asarray(encoded.indices)]
-    chars, ends = _bytes_of(values)
-    offsets = np.concatenate([[np.int64(0)], ends])
     edges = np.cumsum([len(d) for d in dictionaries])[:-1]
-    pool = StringPool(chars, offsets, letter_masks(chars, offsets), values.cast(pa.string()))
-    return pool, np.split(codes, edges) if dictionaries else []
+    return make_pool(values), np.split(codes, edges) if dictionaries else []
 
 
-def _bytes_of(values: pa.Array) -> tuple[ByteArray, LongArray]:
+def make_pool(values: pa.Array) -> StringPool:
+    """Pool of sorted distinct strings."""
+    chars, ends = string_bytes(values.cast(pa.large_string()))
+    offsets = np.concatenate([[np.int64(0)], ends])
+    return StringPool(chars, offsets, letter_masks(chars, offsets), values.cast(pa.string()))
+
+
+def string_bytes(values: pa.Array) -> tuple[ByteArray, LongArray]:
     """Bytes of strings one after another, and the places where they begin and end."""
     if not len(values):
         return np.zeros(1, np.uint8), np.zeros(1, np.int64)
     _, ends, chars = values.buffers()
-    places = np.frombuffer(ends, dtype=np.int64, count=len(values) + 1)
+    places = np.frombuffer(ends, dtype=np.int64)[values.offset : values.offset + len(values) + 1]
     size = int(places[-1])
     return np.frombuffer(chars, dtype=np.uint8, count=size).copy() if size else np.zeros(1, np.uint8), places
 

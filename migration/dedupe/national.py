@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from migration.dedupe.candidates import Candidates, Pairs, RuleReport, find_candidates, still_candidates
+from migration.dedupe.candidates import Candidates, Pairs, RuleReport, find_candidates
 from migration.dedupe.clustering import Clusters, Guards, cluster_records
 from migration.dedupe.compiled import BoolArray, IntArray, LongArray
 from migration.dedupe.golden import golden_ids
@@ -67,7 +67,7 @@ def link_national(
     matrix = build_matrix(people, NATIONAL_COLUMNS)
     judged = judged_pairs(judgements)
     guards = _make_guards(matrix, nominals, people, judged)
-    candidates, reused = _find_pairs(matrix, model, runs, joining, nominals.column("source"))
+    candidates = _find_pairs(matrix, model, runs, joining, nominals.column("source"))
     threads = everyone[0].settings.threads
     clusters = cluster_records(matrix, model, candidates.pairs, guards, threads)
     return Linked(
@@ -81,7 +81,7 @@ def link_national(
         kept=encode_pairs(matrix, judged.kept),
         reports=candidates.reports,
         placeholders=placeholders,
-        reused_pairs=reused,
+        reused_pairs=candidates.reused,
     )
 
 
@@ -101,32 +101,14 @@ def _make_guards(matrix: Matrix, nominals: pa.Table, people: pa.Table, judged: J
 
 def _find_pairs(
     matrix: Matrix, model: Model, runs: Sequence[RunContext], joining: RunContext | None, sources: pa.ChunkedArray
-) -> tuple[Candidates, int]:
+) -> Candidates:
     threads = (joining or runs[0]).settings.threads
     rules = NATIONAL_RULES
     earlier = _earlier_pairs(matrix, model, runs)
     if earlier is None:
-        return find_candidates(matrix, model, rules, threads), 0
+        return find_candidates(matrix, model, rules, threads)
     is_new = np.asarray(pc.equal(sources, joining.division)) if joining else np.zeros(len(matrix), np.bool_)
-    fresh = find_candidates(matrix, model, rules, threads, is_new.astype(np.bool_))
-    proposed, marks = still_candidates(matrix, rules, earlier.left, earlier.right)
-    kept = Pairs(earlier.left, earlier.right, earlier.scores, earlier.levels, marks).take(proposed)
-    return Candidates(_unite(fresh.pairs, kept, len(matrix)), fresh.reports), len(kept)
-
-
-def _unite(fresh: Pairs, earlier: Pairs, records: int) -> Pairs:
-    """Both tables as one, sorted; a pair in both is taken from the first."""
-    key = np.concatenate(
-        [p.left.astype(np.int64) * records + p.right for p in (fresh, earlier)] or [np.zeros(0, np.int64)]
-    )
-    _, first = np.unique(key, return_index=True)
-    both = Pairs(
-        *(
-            np.concatenate([getattr(fresh, f), getattr(earlier, f)])
-            for f in ("left", "right", "scores", "levels", "rules")
-        )
-    )
-    return both.take(first)
+    return find_candidates(matrix, model, rules, threads, is_new.astype(np.bool_), earlier)
 
 
 def _earlier_pairs(matrix: Matrix, model: Model, runs: Sequence[RunContext]) -> Pairs | None:

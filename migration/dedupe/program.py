@@ -81,9 +81,15 @@ def compile_model(model: Model, matrix: Matrix, logs: FloatArray | None = None) 
 def frequency_table(model: Model, matrix: Matrix) -> FloatArray:
     """log2 frequency of every pool string, one row per frequency column of the model."""
     columns = model.frequency_columns
-    tables = [model.frequencies.get(c, {}) for c in columns]
-    unseen = [model.unseen.get(c, UNSEEN_FREQUENCY) for c in columns]
-    return frequency_weights(matrix, tables, unseen) if columns else np.zeros((1, 1))
+    if not columns:
+        return np.zeros((1, 1))
+    unseen = tuple(model.unseen.get(c, UNSEEN_FREQUENCY) for c in columns)
+    key = (id(model.frequencies), columns, unseen)
+    if key not in matrix.pool.logs:
+        weights = frequency_weights(matrix, [model.frequencies.get(c, {}) for c in columns], unseen)
+        matrix.pool.logs.clear()
+        matrix.pool.logs[key] = (model.frequencies, weights)  # the mapping too, so that its id is not given again
+    return matrix.pool.logs[key][1]
 
 
 def telling_order(model: Model, program: Program, agreed: Sequence[str]) -> IntArray:

@@ -48,6 +48,7 @@ RULES = {
     ],
 }
 RULES["wide"] = [*RULES["base"], ("surname", "forename"), ("surname", "birth_year"), ("forename", "birth_year")]
+UNSEEN = 1e-8
 COLUMNS = ("surname", "forename", "middle", "birth_text", "sex", "postcode", "place_of_birth", "occupation", "phone")
 
 
@@ -129,6 +130,10 @@ def run_shared(table: Path, options: argparse.Namespace) -> dict[str, object]:
     from migration.dedupe.splink_model import import_splink
 
     raw = json.loads(splink_model_file(table, options.rules).read_text())
+    for level in (level for comparison in raw["comparisons"] for level in comparison["comparison_levels"]):
+        if not level.get("is_null_level"):  # what Splink saw no example of, it saves without a number
+            level["m_probability"] = level.get("m_probability") or UNSEEN
+            level["u_probability"] = level.get("u_probability") or UNSEEN
     clock = Clock()
     matrix = build_matrix(read_coded_table(clean_table(table)), [*COLUMNS, "birth_year", "dob"])
     clock.mark("read")
@@ -331,9 +336,10 @@ def main() -> None:
             pq.write_table(invent_people(options.records, junk=options.junk), table)
         if {"splink", "shared"} & set(options.parts.split(",")):
             clean_table(table)
-        results = {part: run_part(part, table) for part in options.parts.split(",")}
-    for result in results.values():
-        print(json.dumps(result, indent=1))
+        results = {}
+        for part in options.parts.split(","):
+            results[part] = run_part(part, table)
+            print(json.dumps(results[part], indent=1), flush=True)
     print_ratios(results)
 
 

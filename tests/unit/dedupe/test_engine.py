@@ -2,16 +2,18 @@
 """The compiled engine against plain Python, and its bounds."""
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from migration.dedupe.blocking import FULL_BLOCK, WINDOW, Rule, build_blocks, rank_records
-from migration.dedupe.candidates import find_candidates, score_given, still_candidates
+from migration.dedupe.candidates import find_candidates, score_given
 from migration.dedupe.clustering import Guards, cluster_records
 from migration.dedupe.explanation import explain_pair
 from migration.dedupe.files import link_records
+from migration.dedupe.golden import golden_id, golden_ids
 from migration.dedupe.levels import LINKAGE_COLUMNS, people_rules, untrained_model
 from migration.dedupe.matrix import build_matrix
 from migration.dedupe.model import model_from_json, model_to_json
@@ -145,12 +147,27 @@ def test_a_value_shared_by_all_costs_a_window_per_record():
     assert found.compared <= blocks.pairs
 
 
-def test_still_candidates_agrees_with_finding_them(world):
+@pytest.mark.parametrize("full_block", [FULL_BLOCK, 12, 3])
+def test_candidates_of_records_that_join_equal_those_of_all_at_once(world, full_block):
     matrix, model, rules = world
-    found = find_candidates(matrix, model, rules, 1).pairs
-    proposed, marks = still_candidates(matrix, rules, found.left, found.right)
-    assert proposed.all()
-    assert np.array_equal(marks, found.rules)
+    rules = [replace(r, full_block=full_block) for r in rules]
+    whole = find_candidates(matrix, model, rules, 2).pairs
+    new = np.zeros(len(matrix), np.bool_)
+    new[::5] = True
+    first = build_matrix(normalise_people(invented(400).filter(pa.array(~new))), list(matrix.columns))
+    old = find_candidates(first, model, rules, 1).pairs
+    places = np.flatnonzero(~new).astype(np.int32)
+    earlier = replace(old, left=places[old.left], right=places[old.right])
+    joined = find_candidates(matrix, model, rules, 2, new, earlier)
+    assert 0 < joined.reused < len(whole)
+    for part in ("left", "right", "scores", "levels", "rules"):
+        assert np.array_equal(getattr(joined.pairs, part), getattr(whole, part)), part
+
+
+def test_golden_ids_of_many_are_those_of_each():
+    ids = pa.array([f"n{number:03d}" for number in range(300)])
+    heads = np.asarray([number // 3 * 3 for number in range(300)], dtype=np.int32)
+    assert golden_ids(ids, heads).to_pylist() == [golden_id(f"n{head:03d}") for head in heads]
 
 
 def test_linking_new_records_finds_every_pair_that_has_one(world):

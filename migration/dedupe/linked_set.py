@@ -1,0 +1,153 @@
+"""A linked table kept for the records that will join it.
+
+Enters: a linked table; later, more records of other sources. Leaves: a folder with the records as codes, the scored
+pairs, the clusters and the model; then the same for all the records together. Must hold: joining records to a set gives
+the pairs and clusters of linking all of them at once with the set's model, and touches the records that are there only
+where a new one reaches them. Placeholders are learned per source, so the records of a source join together. Refuses: a
+folder whose files are not those of its manifest, or that other code wrote: link the records afresh.
+"""
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from migration.dedupe.blocking import Rule
+from migration.dedupe.candidates import Candidates, Pairs, find_candidates
+from migration.dedupe.clustering import Clusters, Guards, cluster_records
+from migration.dedupe.compiled import BoolArray, IntArray
+from migration.dedupe.golden import golden_ids
+from migration.dedupe.increment import join_matrices
+from migration.dedupe.matrix import Matrix, build_matrix, make_pool
+from migration.dedupe.model import Model, read_model, write_model
+from migration.dedupe.people import normalise_people
+from migration.dedupe.placeholders import Placeholder, remove_placeholders
+from migration.errors import SourceError
+from migration.layers import code_version, hash_file, write_json
+
+ARRAYS = ("rows", "left", "right", "scores", "levels", "rules", "of", "ambiguous", "alarms", "component", "is_person")
+TEXTS = ("record_ids", "values", "golden")
+
+
+@dataclass(frozen=True)
+class LinkedSet:
+    """Linked records. Arrays are in order of record id."""
+
+    matrix: Matrix
+    model: Model
+    rules: tuple[Rule, ...]
+    candidates: Candidates
+    clusters: Clusters
+    golden: pa.Array
+    is_person: BoolArray
+
+
+def join_records(linked: LinkedSet, records: pa.Table, threads: int) -> tuple[LinkedSet, tuple[Placeholder, ...]]:
+    """The set with more records, in the role vocabulary, linked into it; and what of theirs says nothing.
+
+    Raises:
+        SourceError: a record has no key, or one that another has, in the set or among the records.
+    """
+    people, placeholders = remove_placeholders(normalise_people(records))
+    own = build_matrix(people, tuple(linked.matrix.columns))
+    own = replace(own, numbers=linked.matrix.numbers)
+    joined = join_matrices(linked.matrix, own)
+    matrix, size = joined.matrix, len(joined.matrix)
+    is_new = np.zeros(size, dtype=np.bool_)
+    is_new[joined.new] = True
+    before = linked.candidates.pairs
+    earlier = replace(before, left=joined.old[before.left], right=joined.old[before.right])
+    candidates = find_candidates(matrix, linked.model, linked.rules, threads, is_new, earlier)
+    is_person = np.ones(size, dtype=np.bool_)
+    is_person[joined.old] = linked.is_person
+    by_id = pc.sort_indices(people.column("record_id").combine_chunks())
+    is_person[joined.new] = np.asarray(people.column("is_person").combine_chunks().take(by_id))
+    clusters_before = linked.clusters.renumber(joined.old, size)
+    guards = Guards(pseudo=~is_person)
+    clusters = cluster_records(matrix, linked.model, candidates.pairs, guards, threads, clusters_before)
+    golden = _golden_ids(matrix, clusters, clusters_before, linked.golden, joined.old)
+    return LinkedSet(matrix, linked.model, linked.rules, candidates, clusters, golden, is_person), placeholders
+
+
+def _golden_ids(matrix: Matrix, clusters: Clusters, before: Clusters, golden: pa.Array, old: IntArray) -> pa.Array:
+    """Golden ids: those of clusters that had the same first record are as they were."""
+    place = np.full(len(matrix), -1, dtype=np.int64)
+    place[old] = np.arange(len(old))
+    known = (before.of >= 0) & (before.of == clusters.of)
+    fresh = np.flatnonzero(~known)
+    heads, numbers = np.unique(clusters.of[fresh], return_inverse=True)
+    ids = golden_ids(matrix.record_ids.take(pa.array(heads)), np.arange(len(heads), dtype=np.int32))
+    source = place.copy()
+    source[fresh] = len(golden) + numbers
+    return pa.concat_arrays([golden, ids]).take(pa.array(source))
+
+
+def save_linked_set(linked: LinkedSet, folder: Path) -> None:
+    """Write a set into a folder, in place of what it held; a killed write leaves the folder without its manifest."""
+    temporary = folder.with_name(f".{folder.name}.writing")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    pairs, clusters, matrix = linked.candidates.pairs, linked.clusters, linked.matrix
+    arrays = {**vars(pairs), **vars(clusters), "rows": matrix.rows, "is_person": linked.is_person}
+    for name in ARRAYS:
+        np.save(temporary / f"{name}.npy", arrays[name])
+    texts = {"record_ids": matrix.record_ids, "values": matrix.pool.values, "golden": linked.golden}
+    for name in TEXTS:
+        table = pa.table({name: texts[name]})
+        with pa.ipc.new_file(temporary / f"{name}.arrow", table.schema) as writer:
+            writer.write_table(table)
+    write_model(linked.model, temporary / "model.json")
+    facts = {
+        "code_version": code_version(),
+        "columns": list(matrix.columns),
+        "numbers": sorted(matrix.numbers),
+        "rules": [asdict(r) for r in linked.rules],
+        "files": {p.name: hash_file(p) for p in sorted(temporary.iterdir())},
+    }
+    write_json(temporary / "manifest.json", facts)
+    shutil.rmtree(folder, ignore_errors=True)
+    temporary.rename(folder)
+
+
+def load_linked_set(folder: Path) -> LinkedSet:
+    """The set of a folder.
+
+    Raises:
+        SourceError: no set there, files that are not those of its manifest, or a set that other code wrote.
+    """
+    facts = _read_manifest(folder)
+    array = {name: np.load(folder / f"{name}.npy") for name in ARRAYS}
+    text = {name: _read_text(folder, name) for name in TEXTS}
+    columns = {str(c): place for place, c in enumerate(facts["columns"])}
+    matrix = Matrix(text["record_ids"], columns, array["rows"], make_pool(text["values"]), frozenset(facts["numbers"]))
+    pairs = Pairs(array["left"], array["right"], array["scores"], array["levels"], array["rules"])
+    clusters = Clusters(array["of"], array["ambiguous"], array["alarms"], array["component"])
+    rules = tuple(Rule(r["name"], tuple(r["columns"]), r["full_block"]) for r in facts["rules"])
+    model = read_model(folder / "model.json")
+    return LinkedSet(matrix, model, rules, Candidates(pairs, ()), clusters, text["golden"], array["is_person"])
+
+
+def _read_text(folder: Path, name: str) -> pa.Array:
+    with pa.ipc.open_file(folder / f"{name}.arrow") as reader:
+        column = reader.read_all().column(name)
+    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], pa.string())
+
+
+def _read_manifest(folder: Path) -> Mapping[str, Any]:
+    where = f"linked set {folder.name}"
+    path = folder / "manifest.json"
+    if not path.exists():
+        raise SourceError(where, "no manifest.json", "a set that was written whole", "Link the records afresh.")
+    facts = json.loads(path.read_text(encoding="utf-8"))
+    if facts["code_version"] != code_version():
+        raise SourceError(where, "a set that other code wrote", "one of this version", "Link the records afresh.")
+    changed = [name for name, digest in facts["files"].items() if hash_file(folder / name) != digest]
+    if changed:
+        raise SourceError(where, f"changed files {changed}", "those of the manifest", "Link the records afresh.")
+    return dict(facts)
