@@ -47,11 +47,13 @@ def compare(
     old: Annotated[Path, typer.Argument(help="The earlier extract: Parquet, CSV, XML or JSON Lines.")],
     new: Annotated[Path, typer.Argument(help="The later extract.")],
     key: Annotated[str, typer.Option(help="Key columns, separated by commas.")],
+    record: Annotated[str, typer.Option(help="Tag of a record, of XML documents that hold several kinds.")] = "",
 ) -> None:
     """Compare any two extracts of one table. Exit code 1 where a finding forbids mapping."""
     from migration.extract.contract_compare import compare_extracts
 
-    report = compare_extracts(get_settings(), old, new, [k.strip() for k in key.split(",") if k.strip()])
+    keys = [k.strip() for k in key.split(",") if k.strip()]
+    report = compare_extracts(get_settings(), old, new, keys, record=record)
     print_report(Console(), new.name, report)
     if report.stops:
         raise typer.Exit(1)

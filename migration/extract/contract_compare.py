@@ -26,23 +26,26 @@ has fewer such columns, a corrected text cannot be told from a key reused: that 
 
 
 def compare_extracts(
-    settings: Settings, old: Path, new: Path, key: Sequence[str], bounds: Bounds | None = None
+    settings: Settings, old: Path, new: Path, key: Sequence[str], bounds: Bounds | None = None, record: str = ""
 ) -> ContractReport:
     """How the extract `new` differs from `old`, record by record under `key`.
 
     Args:
         old, new: files of the same table: Parquet, CSV, XML or JSON Lines.
-        key: columns that name a record in both.
+        key: columns that name a record in both; an attribute of an XML record with or without its `@`.
+        record: tag of a record, of XML documents that hold several kinds.
 
     Raises:
         ConfigError: a key column is not in both extracts.
         SourceError: a file is missing or cannot be read.
     """
     with open_session(settings) as connection:
-        columns = {side: open_extract(connection, side, path) for side, path in zip(SIDES, (old, new), strict=True)}
-        for side, path in zip(SIDES, (old, new), strict=True):
-            _check_key(path, columns[side], key)
-        return _Comparison(connection, columns, key, bounds or Bounds()).report()
+        pairs = list(zip(SIDES, (old, new), strict=True))
+        columns = {side: open_extract(connection, side, path, record) for side, path in pairs}
+        named = [k if k in columns["old"] else f"@{k}" if f"@{k}" in columns["old"] else k for k in key]
+        for side, path in pairs:
+            _check_key(path, columns[side], named)
+        return _Comparison(connection, columns, named, bounds or Bounds()).report()
 
 
 def _check_key(path: Path, columns: dict[str, str], key: Sequence[str]) -> None:

@@ -17,8 +17,11 @@ from migration.extract.xml_records import flatten_records
 KINDS = (".parquet", ".csv", ".jsonl", ".ndjson", ".xml")
 
 
-def open_extract(connection: duckdb.DuckDBPyConnection, name: str, path: Path) -> dict[str, str]:
+def open_extract(connection: duckdb.DuckDBPyConnection, name: str, path: Path, record: str = "") -> dict[str, str]:
     """Make the file the relation `name`; returns its columns with their types.
+
+    Args:
+        record: tag of a record of an XML document; empty means the first that stands twice in a row.
 
     Raises:
         SourceError: the file is missing, of an unknown kind, or cannot be read.
@@ -26,7 +29,7 @@ def open_extract(connection: duckdb.DuckDBPyConnection, name: str, path: Path) -
     if not path.is_file():
         raise SourceError(f"extract {path}", "no file", "an extract", "Correct the path.")
     try:
-        _make_relation(connection, name, path)
+        _make_relation(connection, name, path, record)
         rows = connection.execute(f"DESCRIBE {name}").fetchall()
     except (duckdb.Error, etree.XMLSyntaxError) as failure:
         found = f"a file that cannot be read ({type(failure).__name__})"
@@ -34,10 +37,10 @@ def open_extract(connection: duckdb.DuckDBPyConnection, name: str, path: Path) -
     return {str(row[0]): str(row[1]) for row in rows}
 
 
-def _make_relation(connection: duckdb.DuckDBPyConnection, name: str, path: Path) -> None:
+def _make_relation(connection: duckdb.DuckDBPyConnection, name: str, path: Path, record: str) -> None:
     suffix = path.suffix.lower()
     if suffix == ".xml":
-        connection.register(f"{name}_xml", _read_xml(path))
+        connection.register(f"{name}_xml", _read_xml(path, record))
         connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM {name}_xml")
         connection.unregister(f"{name}_xml")
         return
@@ -52,9 +55,9 @@ def _make_relation(connection: duckdb.DuckDBPyConnection, name: str, path: Path)
     connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * FROM {relations[suffix]}")
 
 
-def _read_xml(path: Path) -> pa.Table:
+def _read_xml(path: Path, record: str) -> pa.Table:
     with path.open("rb") as stream:
-        rows = list(flatten_records(stream))
+        rows = list(flatten_records(stream, record))
     names = sorted({name for row in rows for name in row})
     schema = pa.schema([pa.field(name, pa.string()) for name in names])
     return pa.Table.from_pylist(rows, schema)

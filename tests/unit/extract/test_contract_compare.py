@@ -132,3 +132,14 @@ def test_unusable_input_gives_one_error(tmp_path, settings) -> None:
     (tmp_path / "broken.parquet").write_bytes(b"PAR1")
     with pytest.raises(SourceError, match="cannot be read"):
         compare_extracts(settings, old, tmp_path / "broken.parquet", ["ID"])
+
+
+def test_one_kind_of_record_of_an_xml_document_is_compared_by_an_attribute(tmp_path, settings) -> None:
+    """Documents with records of several kinds, nested."""
+    log = "<Log><At>1</At></Log><Log><At>2</At></Log>"
+    crimes = [f'<Crime no="{i}"><Street>{i} High Street</Street>{log}</Crime>' for i in range(50)]
+    old, new = tmp_path / "old.xml", tmp_path / "new.xml"
+    old.write_text(f"<all>{''.join(crimes)}</all>")
+    new.write_text(f"<all>{''.join(crimes[1:])}</all>".replace("<Street>7 High Street</Street>", ""))
+    report = compare_extracts(settings, old, new, ["no"], record="Crime")
+    assert (report.old_rows, report.known_keys, report.gone_keys, report.changed_keys) == (50, 49, 1, 1)

@@ -1,5 +1,7 @@
 """Mainframe records arrive exactly, and bytes that are no number are shown as they are."""
 
+import csv
+import json
 import struct
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from migration.errors import ConfigError, SourceError
+from migration.extract.copybook import parse_copybook
 from migration.extract.ebcdic import EbcdicReader
 from migration.extract.measure import measure_batches
 from migration.extract.reader import SOURCE_ROW
@@ -174,10 +177,6 @@ def shown(text: str | None) -> str:
 
 @pytest.mark.real_data
 def test_fixed_sample_equals_its_expected_output(find_real_data, make_source) -> None:
-    import json
-
-    from migration.extract.copybook import parse_copybook
-
     folder: Path = find_real_data("ebcdic")
     book = parse_copybook((folder / "test1_copybook.cob").read_text(encoding="latin-1"))
     paths = [f.path for f in book]
@@ -204,28 +203,111 @@ SEGMENTS = {
 }
 
 
-@pytest.mark.real_data
-def test_segmented_sample_equals_its_expected_output(find_real_data, make_source) -> None:
-    import json
-
-    from migration.extract.copybook import parse_copybook
-
+@pytest.fixture
+def read_segment(find_real_data, make_source):
+    """The rows of a segment of the hierarchical sample by ordinal, with the ordinals of their nearest parents."""
     folder: Path = find_real_data("ebcdic")
     book = parse_copybook((folder / "test17_hierarchical.cob").read_text(encoding="latin-1"))
-    lines = (folder / "test17_expected/test17a.txt").read_text().splitlines()
-    expected = [json.loads(line) for line in lines if line]
-    found = {}
-    for segment, group in SEGMENTS.items():
-        paths = [f.path for f in book if f.path.startswith(f"{group}.")]
+
+    def rows_of(segment: str) -> dict[int, dict[str, str | None]]:
+        paths = [f.path for f in book if f.path.startswith(f"{SEGMENTS[segment]}.")]
+        parents = [SourceColumn(f"UP{p}", options={"segment": p, "field": "#"}) for p in "125"]
         options = {"copybook": "test17_hierarchical.cob", "records": "rdw_little", "segment_field": "SEGMENT-ID"}
-        source = make_source(SourceKind.EBCDIC, folder, paths, files="test17/*.dat", segments=[segment], **options)
-        for row in pa.Table.from_batches([b.rows for b in EbcdicReader(source).read_batches()]).to_pylist():
-            found[row.pop(SOURCE_ROW)] = (segment, row)
-    assert len(found) > len(expected) > 0
+        source = make_source(
+            SourceKind.EBCDIC, folder, [*paths, *parents], files="test17/*.dat", segments=[segment], **options
+        )
+        rows, bad = read(EbcdicReader(source))
+        assert {b.reason.value for b in bad} <= {"UNKNOWN_SEGMENT"}
+        return {row.pop(SOURCE_ROW): row for row in rows}
+
+    return rows_of
+
+
+def is_same(segment: str, row: dict[str, str | None], wanted: dict[str, object]) -> bool:
+    """Whether a row of a segment holds the values of the expected record."""
+    values = {n: v for n, v in wanted.items() if not isinstance(v, list)}
+    texts = {n: shown(row[f"{SEGMENTS[segment]}.{n.replace('_', '-')}"]) for n in values}
+    return all(
+        float(texts[n]) == float(v) if isinstance(v, int | float) else texts[n] == v.strip() for n, v in values.items()
+    )
+
+
+def read_expected(find_real_data, name: str) -> list[dict[str, object]]:
+    lines = (find_real_data("ebcdic") / "test17_expected" / name).read_text().splitlines()
+    return [json.loads(line) for line in lines if line]
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("name", ["test17a.txt", "test17b.txt"])
+def test_segmented_sample_equals_its_expected_output(find_real_data, read_segment, name) -> None:
+    """Every record, and in the second file the record each belongs to: its company, and its department or customer."""
+    found = {s: read_segment(s) for s in SEGMENTS}
+    expected = read_expected(find_real_data, name)
+    assert sum(map(len, found.values())) > len(expected) == 300
+    parents: dict[str, set[int]] = {}
     for wanted in expected:
-        segment, row = found[wanted["Record_Id"] + 1]
-        group = SEGMENTS[segment]
-        assert str(wanted["SEGMENT_ID"]) == segment
-        for name, value in wanted[group].items():
-            text = shown(row[f"{group}.{name.replace('_', '-')}"])
-            assert (float(text) == float(value)) if isinstance(value, int | float) else (text == value.strip())
+        segment, ordinal = str(wanted["SEGMENT_ID"]), wanted["Record_Id"] + 1
+        row = found[segment][ordinal]
+        assert is_same(segment, row, wanted[SEGMENTS[segment]])
+        if "Seg_Id0" in wanted and segment != "1":
+            assert int(row["UP1"]) == int(wanted["Seg_Id0"].split("_")[2]) + 1
+        if "Seg_Id2" in wanted:
+            parents.setdefault(wanted["Seg_Id1"], set()).add(max(int(row[p] or 0) for p in ("UP2", "UP5")))
+    assert all(len(nearest) == 1 for nearest in parents.values())
+    assert bool(parents) is (name == "test17b.txt")
+
+
+CHILDREN = {"1": ("2", "5"), "2": ("3", "4"), "5": ("6", "7")}
+
+
+@pytest.mark.real_data
+def test_hierarchy_of_the_segmented_sample_equals_its_expected_output(find_real_data, read_segment) -> None:
+    """Companies with their departments and customers, and those with their own, put together by parents' ordinals."""
+    found = {s: read_segment(s) for s in SEGMENTS}
+
+    def is_tree(segment: str, ordinal: int, wanted: dict[str, object]) -> bool:
+        same = is_same(segment, found[segment][ordinal], wanted)
+        for child in CHILDREN.get(segment, ()):
+            own = [n for n, row in found[child].items() if row[f"UP{segment}"] == str(ordinal)]
+            expected = wanted.get(SEGMENTS[child], [])
+            same = same and len(own) == len(expected)
+            same = same and all(is_tree(child, n, w) for n, w in zip(own, expected, strict=True))
+        return same
+
+    expected = read_expected(find_real_data, "test17c.txt")
+    companies = list(found["1"])[: len(expected)]
+    assert len(companies) == 50
+    assert all(is_tree("1", n, w["COMPANY"]) for n, w in zip(companies, expected, strict=True))
+
+
+@pytest.mark.real_data
+def test_places_of_the_segmented_copybook_equal_its_expected_layout(find_real_data) -> None:
+    folder: Path = find_real_data("ebcdic")
+    book = parse_copybook((folder / "test17_hierarchical.cob").read_text(encoding="latin-1"))
+    lines = (folder / "test17_expected/test17a_layout.txt").read_text().splitlines()
+    leaves = [line.split() for line in lines if line.split()[:1] in (["10"], ["5"])]
+    expected = [(p[1], int(p[-3]) - 1, int(p[-1])) for p in leaves if p[0] == "10" or p[1] == "SEGMENT_ID"]
+    assert [(f.path.split(".")[-1].replace("-", "_"), f.offset, f.size) for f in book] == expected
+
+
+@pytest.mark.real_data
+def test_flat_form_of_the_fixed_sample_equals_its_expected_output(find_real_data, make_source) -> None:
+    """One column a repetition, those beyond the count empty."""
+    folder: Path = find_real_data("ebcdic")
+    book = parse_copybook((folder / "test1_copybook.cob").read_text(encoding="latin-1"))
+    paths = [f.path for f in book]
+    options = {"files": "test1_data/example.bin", "copybook": "test1_copybook.cob"}
+    rows, _ = read(EbcdicReader(make_source(SourceKind.EBCDIC, folder, paths, **options)))
+    with (folder / "test1_expected/test1.csv").open(newline="") as file:
+        expected = list(csv.DictReader(file))
+    assert len(rows) == len(expected)
+    flat = {f"RECORD_{p}".replace(".", "_").replace("-", "_").replace("[", "_").replace("]", ""): p for p in paths}
+    compared = 0
+    for row, wanted in zip(rows, expected, strict=True):
+        for name, value in wanted.items():
+            if value is None or name.endswith(("_TYPE_X", "_ID_STR")):
+                continue
+            text = shown(row[flat[name]])
+            assert text == value.strip() or (value.isdigit() and float(text) == float(value))
+            compared += value != ""
+    assert compared > 50
