@@ -10,7 +10,6 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from sqlalchemy.pool import NullPool
 
 from migration.errors import ConfigError, SourceError
 from migration.extract.engines import Engine, find_engine
+from migration.extract.server_variants import adapt_engine
 from migration.mapping.model import SourceSystem
 
 CONNECT_SECONDS = 20
@@ -40,23 +40,36 @@ class Session:
 
     def fetch_one(self, sql: str) -> tuple[Any, ...]:
         """The single row of a query in the snapshot."""
-        if self.engine.name == "sqlite":
-            self.driver.text_factory = decode_leniently
+        self._take_text()
         with closing(self.driver.cursor()) as cursor:
             cursor.execute(sql)
             return tuple(cursor.fetchone())
 
     def fetch_all(self, sql: str) -> list[tuple[Any, ...]]:
         """All rows of a small query in the snapshot."""
-        if self.engine.name == "sqlite":
-            self.driver.text_factory = decode_leniently
+        self._take_text()
         with closing(self.driver.cursor()) as cursor:
             cursor.execute(sql)
             return [tuple(row) for row in cursor.fetchall()]
 
+    def cancel(self) -> None:
+        """Ask the server to give up the query under way, which another thread waits for."""
+        if self.engine.name == "mysql":
+            with closing(self.alchemy.raw_connection()) as other, closing(other.cursor()) as cursor:
+                cursor.execute(f"KILL QUERY {self.driver.thread_id()}")
+        elif hasattr(self.driver, "cancel"):
+            self.driver.cancel()
+
+    def _take_text(self) -> None:
+        """Texts as such, after a reader may have asked for their bytes."""
+        if self.engine.name == "sqlite":
+            self.driver.text_factory = decode_leniently
+        if self.engine.name == "mysql":
+            self.driver.use_unicode = True
+
     def export_snapshot(self) -> str:
         """Id under which other sessions can see the same; empty where the engine cannot share a snapshot."""
-        return str(self.fetch_one("SELECT pg_export_snapshot()")[0]) if self.engine.name == "postgresql" else ""
+        return as_text(self.fetch_one("SELECT pg_export_snapshot()")[0]) if self.engine.name == "postgresql" else ""
 
 
 @contextmanager
@@ -129,35 +142,27 @@ def _with_driver(url: URL) -> URL:
 
 def _connect_arguments(backend: str) -> dict[str, object]:
     if backend == "postgresql":
-        return {"connect_timeout": CONNECT_SECONDS, "autocommit": True, "application_name": "migration extract"}
+        return {
+            "connect_timeout": CONNECT_SECONDS,
+            "autocommit": True,
+            "application_name": "migration extract",
+            "client_encoding": "UTF8",
+        }
     if backend in ("mysql", "mariadb"):
         return {"connect_timeout": CONNECT_SECONDS, "charset": "utf8mb4", "conv": _mysql_conversions()}
     return {}
 
 
 def _mysql_conversions() -> dict[Any, Any]:
-    """The driver's conversions without those of dates, so that they arrive as the text they are stored as."""
+    """The driver's conversions but those of dates and decimals, so that these arrive as the text they are stored as."""
     from pymysql import converters
     from pymysql.constants import FIELD_TYPE
 
     kept = dict(converters.conversions)
-    for kind in (FIELD_TYPE.DATE, FIELD_TYPE.DATETIME, FIELD_TYPE.TIMESTAMP, FIELD_TYPE.TIME):
+    dates = (FIELD_TYPE.DATE, FIELD_TYPE.DATETIME, FIELD_TYPE.TIMESTAMP, FIELD_TYPE.TIME)
+    for kind in (*dates, FIELD_TYPE.DECIMAL, FIELD_TYPE.NEWDECIMAL):
         kept.pop(kind, None)
     return kept
-
-
-class _Sum:
-    """SQLite aggregate: the exact sum, where SQLite's own overflows or turns to floating point."""
-
-    def __init__(self) -> None:
-        self.total: int | Decimal | None = None
-
-    def step(self, value: int | str | None) -> None:
-        if value is not None:
-            self.total = (self.total or 0) + (Decimal(value) if isinstance(value, str) else value)
-
-    def finalize(self) -> str | None:
-        return None if self.total is None else str(self.total)
 
 
 def _row_number(text: str | bytes | None) -> int | None:
@@ -177,7 +182,6 @@ def _open_sqlite(path: Path) -> sqlite3.Connection:
         f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
     )
     connection.create_function("migration_row_number", 1, _row_number, deterministic=True)
-    connection.create_aggregate("migration_sum", 1, _Sum)  # type: ignore[arg-type]
     return connection
 
 
@@ -190,6 +194,7 @@ def _start(system: SourceSystem, engine: Engine, alchemy: SqlEngine, driver: Any
             if shared_snapshot:
                 cursor.execute(f"SET TRANSACTION SNAPSHOT '{shared_snapshot}'")
         snapshot, clock = (_single(driver, sql) for sql in (engine.snapshot, engine.clock))
+        engine = adapt_engine(engine, driver)
     except driver_error(alchemy) as failure:
         raise unreachable(system, failure) from failure
     return Session(f"legacy system {system.name}", engine, alchemy, driver, snapshot, clock)
@@ -206,4 +211,9 @@ def _single(driver: Any, sql: str) -> str:
     with closing(driver.cursor()) as cursor:
         cursor.execute(sql)
         row = cursor.fetchone()
-    return str(row[0]) if row else ""
+    return as_text(row[0]) if row else ""
+
+
+def as_text(value: object) -> str:
+    """A value of a query as text, where a driver gives bytes too."""
+    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else str(value)

@@ -7,25 +7,29 @@ Refuses: a table or column that is not there, and an engine's error in the middl
 """
 
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from copy import copy
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 from sqlalchemy import inspect
 from sqlalchemy.exc import NoSuchTableError, SQLAlchemyError
 
 from migration.errors import SourceError
-from migration.extract.connections import Session, driver_error
+from migration.extract.connections import Session, as_text, driver_error, open_session
 from migration.extract.engines import ColumnRead
+from migration.extract.measure import Measurement
 from migration.extract.reader import BadLine, BadLineReason, RawBatch, add_source_row, check_columns
 from migration.extract.sampling import sample_sql
+from migration.extract.source_proof import SourceProof
 from migration.extract.sources import TableSource
 from migration.extract.totals import ControlTotals, column_kinds, read_totals, totals_sql
 
 BATCH_ROWS = 20_000
+UTF8_CHARSETS = frozenset({"utf8", "utf8mb3", "utf8mb4", "ascii"})
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,8 @@ def plan_table(source: TableSource, session: Session) -> TablePlan:
     relation = _relation(source, session)
     names = [(c, by_name[c.casefold()]) for c in source.table.column_names]
     reads = {engine_name: session.engine.plan(found[engine_name]) for _, engine_name in names}
+    if session.engine.name == "mysql":
+        reads = _convert_charsets(source, session, reads)
     misfits = _find_misfits(session, relation, reads)
     columns = tuple(_plan_column(session, name, column, reads[column], column in misfits) for name, column in names)
     by_pack_name = {c.name: c for c in columns}
@@ -102,6 +108,36 @@ def _relation(source: TableSource, session: Session) -> str:
     names = {n.casefold(): n for n in (*inspector.get_table_names(schema), *inspector.get_view_names(schema))}
     table = session.engine.totals.quote(names.get(source.table.name.casefold(), source.table.name))
     return f"{session.engine.totals.quote(schema)}.{table}" if schema else table
+
+
+def _convert_charsets(source: TableSource, session: Session, reads: dict[str, ColumnRead]) -> dict[str, ColumnRead]:
+    """The reads, texts of MySQL that are not stored in UTF-8 converted to it by the server.
+
+    Those that are come byte for byte: the server would put `?` in the place of what is not valid.
+    """
+    schema = sql_literal(source.text("schema", ""), session) if source.text("schema", "") else "DATABASE()"
+    table = sql_literal(source.table.name, session)
+    query = (
+        "SELECT column_name, character_set_name FROM information_schema.columns "
+        f"WHERE table_schema = {schema} AND lower(table_name) = lower({table}) AND character_set_name IS NOT NULL"
+    )
+    foreign = {as_text(name) for name, charset in session.fetch_all(query) if as_text(charset) not in UTF8_CHARSETS}
+    return {
+        name: replace(read, expression="CONVERT({c} USING utf8mb4)")
+        if name in foreign and pa.types.is_string(read.type) and read.expression == "{c}"
+        else read
+        for name, read in reads.items()
+    }
+
+
+def sql_literal(value: object, session: Session) -> str:
+    """A whole number or text as an SQL literal of the session's engine."""
+    if isinstance(value, int):
+        return str(value)
+    text = as_text(value).replace("'", "''")
+    if session.engine.name == "mysql":
+        text = text.replace("\\", "\\\\")
+    return f"'{text}'"
 
 
 def _find_misfits(session: Session, relation: str, reads: dict[str, ColumnRead]) -> set[str]:
@@ -150,20 +186,59 @@ class DatabaseReader:
         self.plan = plan_table(source, session)
         self.schema = self.plan.schema
         self.null_text: str | None = None
+        self._proof: SourceProof | None = None
+        self._is_part = False
+        self.held_back = Measurement(self.schema, session.engine.totals.scheme)
 
-    def narrow(self, condition: str, session: Session) -> "DatabaseReader":
+    def narrow(self, condition: str, session: Session) -> Self:
         """The same reader for the rows that meet a further SQL condition, in another session."""
         narrowed = copy(self)
-        narrowed.session = session
+        narrowed.session, narrowed._is_part = session, True
         narrowed.plan = replace(self.plan, condition=" AND ".join(c for c in (self.plan.condition, condition) if c))
         return narrowed
 
     def read_batches(self) -> Iterator[RawBatch]:
-        """Batches of the table's rows, in the order of its key."""
+        """Batches of the table's rows, in the order of its key; the source is measured meanwhile where it may be."""
+        self.start_proof()
         before = 0
+        with self.ending_proof():
+            for batch in self.read_stored():
+                yield self.keep_readable(batch, before)
+                before += batch.num_rows
+
+    def start_proof(self) -> None:
+        """Begin to measure the source in a connection of its own, where the system allows a second and sets no pace.
+
+        An engine that shares snapshots measures in the same one. Others may see a later edit: then the totals differ
+        from the lake's, and `measure_in_snapshot` decides.
+        """
+        is_slowed = self.source.number("rows_per_second", 0) > 0
+        if self._is_part or is_slowed or self.source.system.max_connections < 2 or self.session.engine.is_embedded:
+            return
+        snapshot = self.session.export_snapshot()
+        system, location = self.source.system, self.source.location
+        self._proof = SourceProof(lambda: open_session(system, location, snapshot), self.measure_in)
+
+    @contextmanager
+    def ending_proof(self) -> Iterator[None]:
+        """Give the measuring up where the reading fails."""
+        try:
+            yield
+        except BaseException:
+            if self._proof is not None:
+                self._proof.give_up()
+            raise
+
+    @property
+    def stored_schema(self) -> pa.Schema:
+        """The types of `read_stored`."""
+        kinds = [pa.binary() if pa.types.is_string(f.type) else f.type for f in self.schema]
+        return pa.schema(list(zip(self.schema.names, kinds, strict=True)))
+
+    def read_stored(self) -> Iterator[pa.RecordBatch]:
+        """The rows in the order of the key, before their texts are judged: a text column may come as bytes."""
         for rows in self.fetch_rows(select_sql(self.plan, self.session, ordered=True), BATCH_ROWS):
-            yield self._build_batch(rows, before)
-            before += len(rows)
+            yield self._build_batch(rows)
 
     def select_all(self) -> str:
         """The SELECT of the table's rows, in no order."""
@@ -185,62 +260,78 @@ class DatabaseReader:
         except driver_error(self.session.alchemy) as failure:
             raise reading_failed(self.source, failure) from failure
 
-    def _build_batch(self, rows: list[tuple[Any, ...]], before: int) -> RawBatch:
-        source_rows = before + 1 + np.arange(len(rows))
-        columns = list(zip(*rows, strict=True))
+    def _build_batch(self, rows: list[tuple[Any, ...]]) -> pa.RecordBatch:
+        """Rows of the driver as a batch, texts as bytes."""
+        stored = self.stored_schema
+        arrays = [build_array(c, f.type) for c, f in zip(zip(*rows, strict=True), stored, strict=True)]
+        return pa.RecordBatch.from_arrays(arrays, schema=stored)
+
+    def keep_readable(self, batch: pa.RecordBatch, before: int) -> RawBatch:
+        """The batch without rows whose text is not valid in the encoding it claims: those are bad lines.
+
+        They are measured, because the totals taken on the source count them.
+
+        Args:
+            before: rows of the table that came before the batch.
+        """
+        source_rows = before + 1 + np.arange(batch.num_rows)
         try:
-            arrays = [build_array(c, f.type) for c, f in zip(columns, self.schema, strict=True)]
+            return RawBatch(add_source_row(self._decode(batch), source_rows))
         except pa.ArrowInvalid:
-            return self._separate_bad(rows, source_rows)
-        batch = pa.RecordBatch.from_arrays(arrays, schema=self.schema)
-        return RawBatch(add_source_row(batch, source_rows))
+            is_good = find_decodable(batch, self.schema)
+        bad = batch.filter(pa.array(~is_good))
+        self.held_back.add(bad)
+        numbered = zip(bad.to_pylist(), source_rows[~is_good].tolist(), strict=True)
+        name, reason = self.source.table.name, BadLineReason.UNDECODABLE
+        lines = tuple(BadLine(name, n, -1, n, reason, _row_bytes(tuple(row.values()))) for row, n in numbered)
+        return RawBatch(add_source_row(self._decode(batch.filter(pa.array(is_good))), source_rows[is_good]), lines)
 
-    def _separate_bad(self, rows: list[tuple[Any, ...]], source_rows: "np.ndarray[Any, Any]") -> RawBatch:
-        """The batch without the rows whose text is not valid in the database's own encoding."""
-        is_good = [self._can_build(row) for row in rows]
-        if all(is_good):
-            raise AssertionError("a batch that cannot be built has a row that cannot")
-        kept = [r for r, good in zip(rows, is_good, strict=True) if good]
-        columns = list(zip(*kept, strict=True)) if kept else [()] * len(self.schema)
-        arrays = [build_array(c, f.type) for c, f in zip(columns, self.schema, strict=True)]
-        batch = pa.RecordBatch.from_arrays(arrays, schema=self.schema)
-        numbers = [int(n) for n in source_rows]
-        bad = tuple(
-            BadLine(self.source.table.name, n, -1, n, BadLineReason.UNDECODABLE, _row_bytes(row))
-            for row, n, good in zip(rows, numbers, is_good, strict=True)
-            if not good
-        )
-        kept_numbers = np.array([n for n, good in zip(numbers, is_good, strict=True) if good], np.int64)
-        return RawBatch(add_source_row(batch, kept_numbers), bad)
-
-    def _can_build(self, row: tuple[Any, ...]) -> bool:
-        try:
-            for value, field in zip(row, self.schema, strict=True):
-                build_array((value,), field.type)
-        except pa.ArrowInvalid:
-            return False
-        return True
-
-    def measure_source(self, quarantined: frozenset[int]) -> ControlTotals:
-        """Totals by one aggregate query of the database itself, in the same snapshot.
+    def _decode(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """The batch in the table's types.
 
         Raises:
-            SourceError: rows are in quarantine, so the database's totals would count what the lake does not hold.
+            ArrowInvalid: bytes of a text are not UTF-8.
         """
-        if quarantined:
-            raise SourceError(
-                self.source.where,
-                f"{len(quarantined)} rows with text that is not valid in the database's encoding",
-                "decodable text",
-                "Give `text_encoding` in the system's options, or correct the rows in the legacy system.",
-            )
-        sql = totals_sql(
-            self.session.engine.totals, f"({select_sql(self.plan, self.session, ordered=False)}) t", self.schema
-        )
+        arrays = [a if a.type == f.type else a.cast(f.type) for a, f in zip(batch.columns, self.schema, strict=True)]
+        return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+
+    def measure_source(self, quarantined: frozenset[int]) -> ControlTotals:
+        """Totals of all the table's rows by the database itself, in the same snapshot; `held_back` are among them.
+
+        Raises:
+            SourceError: the database cannot be read.
+        """
+        return self.measure_in_snapshot() if self._proof is None else self._proof.result()
+
+    def measure_in_snapshot(self) -> ControlTotals:
+        """The same, surely in the snapshot that the rows were read in.
+
+        Raises:
+            SourceError: the database cannot be read.
+        """
+        return self.measure_in(self.session)
+
+    def measure_in(self, session: Session) -> ControlTotals:
+        """Totals of the table by one aggregate query in a session that sees the same snapshot.
+
+        Raises:
+            SourceError: the database cannot be read.
+        """
+        totals = session.engine.totals
+        if session.engine.is_embedded:
+            return self._measure_by_reading(session)
+        sql = totals_sql(totals, f"({select_sql(self.plan, session, ordered=False)}) t", self.schema)
         try:
-            return read_totals(self.schema, self.session.fetch_one(sql))
-        except driver_error(self.session.alchemy) as failure:
+            return read_totals(self.schema, session.fetch_one(sql), totals.scheme)
+        except driver_error(session.alchemy) as failure:
             raise reading_failed(self.source, failure) from failure
+
+    def _measure_by_reading(self, session: Session) -> ControlTotals:
+        """Totals of a second reading, in no order: an engine in this process has no hash of its own."""
+        found = Measurement(self.schema, session.engine.totals.scheme)
+        for rows in self.fetch_rows(select_sql(self.plan, session, ordered=False), BATCH_ROWS):
+            found.add(self._build_batch(rows))
+        return found.totals()
 
     def describe(self) -> dict[str, object]:
         """Snapshot and the server's time."""
@@ -256,6 +347,23 @@ def build_array(values: tuple[Any, ...], kind: pa.DataType) -> pa.Array:
     return pa.array(values, kind)
 
 
+def find_decodable(batch: pa.RecordBatch, schema: pa.Schema) -> NDArray[np.bool_]:
+    """Which rows of a batch have valid UTF-8 in every column that `schema` calls text."""
+    is_good = np.ones(batch.num_rows, np.bool_)
+    for array, field in zip(batch.columns, schema, strict=True):
+        if pa.types.is_string(field.type) and pa.types.is_binary(array.type):
+            is_good &= np.fromiter((v is None or _is_utf8(v) for v in array.to_pylist()), np.bool_, batch.num_rows)
+    return is_good
+
+
+def _is_utf8(content: bytes) -> bool:
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def _row_bytes(row: tuple[Any, ...]) -> bytes:
     """The row's values as bytes, one a line, for the quarantine."""
     return b"\n".join(v if isinstance(v, bytes) else str(v).encode("utf-8", "replace") for v in row)
@@ -268,6 +376,7 @@ def _stream_cursor(session: Session) -> Any:
     if session.engine.name == "mysql":
         from pymysql.cursors import SSCursor
 
+        session.driver.use_unicode = False
         return session.driver.cursor(SSCursor)
     if session.engine.name == "sqlite":
         session.driver.text_factory = bytes

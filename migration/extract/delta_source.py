@@ -21,9 +21,8 @@ import pyarrow.parquet as pq
 from migration.duck import open_session as open_duckdb
 from migration.duck import read_parquet_sql
 from migration.errors import ConfigError
-from migration.extract.database import DatabaseReader
+from migration.extract.database import DatabaseReader, sql_literal
 from migration.extract.delta import CHANGE, DeltaCounts, count_changes
-from migration.extract.partitions import sql_literal
 from migration.extract.reader import SOURCE_ROW
 from migration.extract.sources import TableSource
 from migration.extract.totals import DUCKDB, TotalsDialect, column_kinds, row_text_of

@@ -13,7 +13,7 @@ from sqlalchemy import types as sql
 from sqlalchemy.sql.sqltypes import _Binary
 
 from migration.errors import ConfigError
-from migration.extract.totals import ColumnKind, TotalsDialect, join_with_bars
+from migration.extract.totals import ColumnKind, HashScheme, TotalsDialect, join_with_bars
 
 INSTANT = pa.timestamp("us", tz="UTC")
 LARGEST_PRECISION = 38
@@ -41,7 +41,9 @@ class Engine:
         plan: how a column of a SQLAlchemy type is read.
         begin: statements that open one read-only, consistent snapshot.
         snapshot: query of the snapshot's id; clock: query of the server's time.
-        key_order: how a key column is ordered, `{c}`; texts by their bytes.
+        text_order: how a text column of a key is ordered, `{c}`: by its bytes.
+        is_embedded: whether it runs in this process, so that a second reading measures it.
+        has_bare_bytes: whether texts are whatever bytes a client once sent, of no stated encoding.
     """
 
     name: str
@@ -51,6 +53,8 @@ class Engine:
     snapshot: str
     clock: str
     text_order: str = "{c}"
+    is_embedded: bool = False
+    has_bare_bytes: bool = False
 
 
 def _quote_double(name: str) -> str:
@@ -109,6 +113,8 @@ def _plan_postgresql(kind: sql.TypeEngine[object]) -> ColumnRead:
     if isinstance(kind, sql.Numeric) and not isinstance(kind, sql.Float):
         exact = _decimal(kind)
         return ColumnRead(exact, "{c}", "{c} = 'NaN'", as_text) if exact else ColumnRead(pa.string(), as_text)
+    if isinstance(kind, sql.CHAR):
+        return ColumnRead(pa.string(), "CASE WHEN {c} IS NOT NULL THEN concat({c}) END")  # a cast drops the padding
     if isinstance(kind, sql.REAL):
         return ColumnRead(pa.float64(), "{c}::float8")
     if isinstance(kind, sql.DateTime):
@@ -167,22 +173,23 @@ POSTGRESQL = Engine(
         image={
             ColumnKind.INTEGER: "{c}::text",
             ColumnKind.DECIMAL: "{c}::text",
-            ColumnKind.DOUBLE: "{c}::text",
-            ColumnKind.BOOLEAN: "CASE WHEN {c} THEN '1' ELSE '0' END",
-            ColumnKind.TEXT: "concat({c})",
+            ColumnKind.DOUBLE: "upper(encode(float8send({c}), 'hex'))",
+            ColumnKind.BOOLEAN: "({c}::int)::text",
+            ColumnKind.TEXT: "{c}",
             ColumnKind.BINARY: "upper(encode({c}, 'hex'))",
             ColumnKind.DATE: "to_char({c}, 'YYYY-MM-DD')",
             ColumnKind.TIMESTAMP: "to_char({c}, 'YYYY-MM-DD HH24:MI:SS.US')",
             ColumnKind.INSTANT: "to_char({c} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')",
         },
         ordered={
-            ColumnKind.TEXT: '(CASE WHEN {c} IS NOT NULL THEN concat({c}) END) COLLATE "C"',
+            ColumnKind.TEXT: '{c} COLLATE "C"',
             ColumnKind.BINARY: "upper(encode({c}, 'hex'))",
         },
         byte_length="octet_length({t})",
         concat=join_with_bars,
         row_number="('x0' || substr(md5({t}), 1, 15))::bit(64)::bigint",
         exact_sum="sum({x})::text",
+        scheme=HashScheme.LOOKUP3,
     ),
     plan=_plan_postgresql,
     begin=(
@@ -201,27 +208,26 @@ MYSQL = Engine(
     name="mysql",
     totals=TotalsDialect(
         image={
-            ColumnKind.INTEGER: "CAST({c} AS CHAR)",
-            ColumnKind.DECIMAL: "CAST({c} AS CHAR)",
+            ColumnKind.INTEGER: "({c} + 0)",  # without the zeros of ZEROFILL
+            ColumnKind.DECIMAL: "({c} + 0)",
             ColumnKind.DOUBLE: "CAST({c} AS CHAR)",
-            ColumnKind.BOOLEAN: "CAST({c} AS CHAR)",
-            ColumnKind.TEXT: "CONVERT({c} USING utf8mb4)",
+            ColumnKind.BOOLEAN: "({c} + 0)",
+            ColumnKind.TEXT: "{c}",
             ColumnKind.BINARY: "HEX({c})",
-            ColumnKind.DATE: "CAST({c} AS CHAR)",
-            ColumnKind.TIMESTAMP: "CAST({c} AS CHAR)",
-            ColumnKind.INSTANT: "CAST({c} AS CHAR)",
         },
-        ordered={ColumnKind.TEXT: "CAST(CONVERT({c} USING utf8mb4) AS BINARY)", ColumnKind.BINARY: "HEX({c})"},
+        ordered={ColumnKind.TEXT: "CAST({c} AS BINARY)", ColumnKind.BINARY: "HEX({c})"},
         byte_length="LENGTH({t})",
         concat=_concat_function,
         row_number="CAST(CONV(SUBSTR(MD5({t}), 1, 15), 16, 10) AS DECIMAL(30, 0))",
         exact_sum="CAST(SUM({x}) AS CHAR)",
         modulo="MOD({x}, {n})",
+        scheme=HashScheme.CRC32,
         quote=_quote_backtick,
     ),
     plan=_plan_mysql,
     begin=(
         "SET NAMES utf8mb4",
+        "SET SESSION character_set_results = NULL",  # bytes as stored: a conversion would hide what is not valid
         "SET SESSION time_zone = '+00:00'",
         "SET SESSION group_concat_max_len = 4294967295",
         "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
@@ -251,13 +257,15 @@ SQLITE = Engine(
         byte_length="length(CAST({t} AS BLOB))",
         concat=join_with_bars,
         row_number="migration_row_number({t})",
-        exact_sum="migration_sum({x})",
+        exact_sum="sum({x})",
+        scheme=HashScheme.LOOKUP3,
     ),
     plan=_plan_sqlite,
     begin=("PRAGMA query_only = ON", "BEGIN"),
     snapshot="SELECT 'schema ' || schema_version FROM pragma_schema_version",
     clock="SELECT strftime('%Y-%m-%dT%H:%M:%fZ', 'now')",
     text_order="{c} COLLATE BINARY",
+    is_embedded=True,
 )
 
 ORACLE = Engine(
@@ -266,7 +274,7 @@ ORACLE = Engine(
         image={
             ColumnKind.INTEGER: "TO_CHAR({c}, 'TM9', 'NLS_NUMERIC_CHARACTERS=''.,''')",
             ColumnKind.DECIMAL: "TO_CHAR({c}, 'TM9', 'NLS_NUMERIC_CHARACTERS=''.,''')",
-            ColumnKind.DOUBLE: "TO_CHAR({c}, 'TM9')",
+            ColumnKind.DOUBLE: "RAWTOHEX(UTL_RAW.CAST_FROM_BINARY_DOUBLE(TO_BINARY_DOUBLE({c})))",
             ColumnKind.BOOLEAN: "TO_CHAR({c})",
             ColumnKind.TEXT: "{c}",
             ColumnKind.BINARY: "RAWTOHEX({c})",
@@ -294,7 +302,7 @@ SQLSERVER = Engine(
         image={
             ColumnKind.INTEGER: "CONVERT(varchar(40), {c})",
             ColumnKind.DECIMAL: "CONVERT(varchar(60), {c})",
-            ColumnKind.DOUBLE: "CONVERT(varchar(60), {c}, 3)",
+            ColumnKind.DOUBLE: "CONVERT(varchar(16), CONVERT(binary(8), {c}), 2)",
             ColumnKind.BOOLEAN: "CONVERT(varchar(1), {c})",
             ColumnKind.TEXT: "CONVERT(varchar(max), {c} COLLATE Latin1_General_100_BIN2_UTF8)",
             ColumnKind.BINARY: "CONVERT(varchar(max), {c}, 2)",

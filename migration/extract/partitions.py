@@ -16,12 +16,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 
-from migration.extract.connections import Session, open_session
-from migration.extract.database import DatabaseReader
-from migration.extract.reader import SOURCE_ROW, RawBatch, TableReader, add_source_row
+from migration.extract.connections import open_session
+from migration.extract.database import DatabaseReader, sql_literal
+from migration.extract.reader import RawBatch, TableReader
 from migration.extract.sources import TableSource
 from migration.extract.totals import ControlTotals
 from migration.extract.watch import Watch
@@ -100,16 +99,6 @@ def _find_conditions(reader: DatabaseReader, rows: int) -> list[str]:
     ]
 
 
-def sql_literal(value: object, session: Session) -> str:
-    """A whole number or text as an SQL literal of the session's engine."""
-    if isinstance(value, int):
-        return str(value)
-    text = (value.decode() if isinstance(value, bytes) else str(value)).replace("'", "''")
-    if session.engine.name == "mysql":
-        text = text.replace("\\", "\\\\")
-    return f"'{text}'"
-
-
 class PartitionedReader:
     """A database reader that spools the partitions of its table, then gives them in order."""
 
@@ -117,6 +106,7 @@ class PartitionedReader:
         self.reader, self.source, self.partitions, self.folder = reader, source, partitions, folder
         self.schema = reader.schema
         self.null_text = reader.null_text
+        self.held_back = reader.held_back
         self._resumed = any(p.path.exists() for p in partitions)
 
     def read_batches(self) -> Iterator[RawBatch]:
@@ -126,8 +116,7 @@ class PartitionedReader:
             waiting.result()
             with pa.OSFile(str(partition.path)) as file, pa.ipc.open_stream(file) as stream:
                 for batch in stream:
-                    numbers = before + np.arange(1, batch.num_rows + 1)
-                    yield RawBatch(add_source_row(batch, numbers))
+                    yield self.reader.keep_readable(batch, before)
                     before += batch.num_rows
 
     def _spool_ahead(self) -> Iterator[tuple["Future[None]", Partition]]:
@@ -161,6 +150,10 @@ class PartitionedReader:
         """Totals of the whole table in the session's snapshot."""
         return self.reader.measure_source(quarantined)
 
+    def measure_in_snapshot(self) -> ControlTotals:
+        """The same, surely in the session's snapshot."""
+        return self.reader.measure_in_snapshot()
+
     def describe(self) -> dict[str, object]:
         """Snapshot, server time and partitions; whether some were kept from an earlier attempt."""
         return {**self.reader.describe(), "partitions": len(self.partitions), "resumed": self._resumed}
@@ -171,10 +164,8 @@ def _spool(reader: DatabaseReader, partition: Partition) -> None:
     temporary = partition.path.with_suffix(".writing")
     watch = Watch(reader.source)
     part = reader.narrow(partition.condition, reader.session)
-    with pa.OSFile(str(temporary), "wb") as file, pa.ipc.new_stream(file, part.schema) as stream:
-        for batch in part.read_batches():
-            if batch.bad_lines:
-                part.measure_source(frozenset(line.source_row for line in batch.bad_lines))
-            stream.write_batch(batch.rows.drop_columns([SOURCE_ROW]))
-            watch.advance(batch.rows.num_rows)
+    with pa.OSFile(str(temporary), "wb") as file, pa.ipc.new_stream(file, part.stored_schema) as stream:
+        for batch in part.read_stored():
+            stream.write_batch(batch)
+            watch.advance(batch.num_rows)
     temporary.replace(partition.path)

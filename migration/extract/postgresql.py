@@ -4,17 +4,20 @@ Enters: a table's plan and a session. Leaves: the same batches as the plain read
 Must hold: byte-identical Parquet with the plain reader (a test compares them). Refuses: what `database` refuses.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from psycopg import pq
+from psycopg.errors import error_from_result
+from psycopg.generators import fetch_many
+from psycopg.waiting import Ready, Wait
 
 from migration.extract import copy_kernel as kernel
 from migration.extract.connections import driver_error
 from migration.extract.database import DatabaseReader, reading_failed, select_sql
-from migration.extract.reader import RawBatch, add_source_row
 
 PIECE_BYTES = 4 << 20
 HEADER_BYTES = 19
@@ -26,40 +29,66 @@ EPOCH_MICROSECONDS = EPOCH_DAYS * 86_400 * 1_000_000
 class PostgresqlReader(DatabaseReader):
     """Reads one table through COPY; plans, totals and facts are those of the plain reader."""
 
-    def read_batches(self) -> Iterator[RawBatch]:
-        """Batches of the table's rows, in the order of its key."""
-        before, rest, header = 0, b"", HEADER_BYTES
+    def read_stored(self) -> Iterator[pa.RecordBatch]:
+        """The rows in the order of the key; of a database without an encoding, texts as bytes."""
+        rest, header = bytearray(), HEADER_BYTES
         for piece in self._copy():
-            data = rest + piece
+            data = rest + piece if rest else piece
             view = np.frombuffer(data, np.uint8)[header:]
-            batch, used = self._decode(view)
+            batch, used = self._decode_piece(view)
             rest, header = data[header + used :], 0
             if batch.num_rows:
-                yield RawBatch(add_source_row(batch, before + 1 + np.arange(batch.num_rows)))
-            before += batch.num_rows
+                yield batch
 
-    def _copy(self) -> Iterator[bytes]:
+    def _copy(self) -> Iterator[bytearray]:
         """The COPY stream in pieces."""
         statement = f"COPY ({select_sql(self.plan, self.session, ordered=True)}) TO STDOUT (FORMAT binary)"
+        driver = self.session.driver
         try:
-            with closing(self.session.driver.cursor()) as cursor, cursor.copy(statement) as copy:
-                piece = bytearray()
-                for data in copy:
-                    piece += data
-                    if len(piece) >= PIECE_BYTES:
-                        yield bytes(piece)
-                        piece.clear()
-                if piece:
-                    yield bytes(piece)
+            with closing(driver.cursor()) as cursor, cursor.copy(statement):
+                is_open = True
+                while is_open:
+                    piece = bytearray()
+                    is_open = driver.wait(_gather(driver.pgconn, piece))
+                    if piece:
+                        yield piece
         except driver_error(self.session.alchemy) as failure:
             raise reading_failed(self.source, failure) from failure
 
-    def _decode(self, view: kernel.Bytes) -> tuple[pa.RecordBatch, int]:
+    def _decode_piece(self, view: kernel.Bytes) -> tuple[pa.RecordBatch, int]:
         columns = len(self.schema)
         found = kernel.find_copy_fields(view, columns, len(view) // (2 + 4 * columns) + 1)
         starts, sizes, used, _ = found
-        arrays = [build_column(view, starts[i], sizes[i], field.type) for i, field in enumerate(self.schema)]
-        return pa.RecordBatch.from_arrays(arrays, schema=self.schema), int(used)
+        stored = self.stored_schema
+        arrays = [build_column(view, starts[i], sizes[i], field.type) for i, field in enumerate(stored)]
+        return pa.RecordBatch.from_arrays(arrays, schema=stored), int(used)
+
+    @property
+    def stored_schema(self) -> pa.Schema:
+        """The types of `read_stored`: texts are valid where the database has an encoding."""
+        return super().stored_schema if self.session.engine.has_bare_bytes else self.schema
+
+
+def _gather(connection: pq.abc.PGconn, piece: bytearray) -> Generator[Wait, Ready, bool]:
+    """Fill `piece` from a COPY stream, without psycopg's work for each row; whether more is to come.
+
+    Raises:
+        psycopg.Error: the server ended the stream with an error.
+    """
+    while len(piece) < PIECE_BYTES:
+        size, data = connection.get_copy_data(1)
+        if size > 0:
+            piece += data
+        elif size == 0:
+            while not (yield Wait.R):
+                continue
+            connection.consume_input()
+        else:
+            results = yield from fetch_many(connection)
+            if results[0].status != pq.ExecStatus.COMMAND_OK:
+                raise error_from_result(results[0])
+            return False
+    return True
 
 
 def build_column(view: kernel.Bytes, starts: kernel.Ints, sizes: kernel.Ints, kind: pa.DataType) -> pa.Array:
@@ -73,13 +102,13 @@ def build_column(view: kernel.Bytes, starts: kernel.Ints, sizes: kernel.Ints, ki
         words = kernel.decode_numerics(view, starts, sizes, kind.scale)
         return pa.Array.from_buffers(kind, len(sizes), [nulls, pa.py_buffer(words)])
     values = _build_numbers(kernel.decode_integers(view, starts, sizes), kind)
-    return pa.array(values, kind, mask=None if valid.all() else ~valid)
+    return pa.Array.from_buffers(kind, len(sizes), [nulls, pa.py_buffer(values)])
 
 
 def _build_numbers(numbers: kernel.Ints, kind: pa.DataType) -> "np.ndarray[Any, Any]":
-    """Decoded integers, or the bits of floating point numbers, as what `kind` counts in."""
+    """Decoded integers, or the bits of floating point numbers, as Arrow holds `kind`."""
     if pa.types.is_boolean(kind):
-        return np.not_equal(numbers, 0)
+        return np.packbits(np.not_equal(numbers, 0), bitorder="little")
     if pa.types.is_date(kind):
         return np.asarray(numbers + EPOCH_DAYS, np.int32)
     if pa.types.is_timestamp(kind):

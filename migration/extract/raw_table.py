@@ -21,10 +21,10 @@ import pyarrow.parquet as pq
 
 from migration.duck import open_session, read_parquet_sql
 from migration.errors import SourceError
-from migration.extract.measure import measure_parquet
-from migration.extract.reader import SOURCE_ROW, BadLine, RawBatch, TableReader
+from migration.extract.measure import Measurement, may_repeat_keys, measure_parquet
+from migration.extract.reader import SOURCE_ROW, BadLine, HoldsBack, RawBatch, TableReader
 from migration.extract.sources import TableSource
-from migration.extract.totals import check_totals
+from migration.extract.totals import ControlTotals, check_totals
 from migration.extract.watch import Watch
 from migration.fingerprint import combine_hashes, quote, row_hash_sql
 from migration.layers import write_json
@@ -45,6 +45,8 @@ BAD_LINE_SCHEMA = pa.schema(
     ]
 )
 GROUP_ROWS = 65_536
+MOST_HASHED_KEYS = 10_000_000
+"""Keys whose hashes are compared in memory (80 MB); larger tables are left to DuckDB, which spills."""
 
 
 @dataclass(frozen=True)
@@ -199,9 +201,16 @@ def _prove_totals(
     context: RunContext, source: TableSource, reader: TableReader, rows: Path, bad_rows: frozenset[int]
 ) -> dict[str, object]:
     on_source = reader.measure_source(bad_rows)
-    in_lake = measure_parquet(context.settings, rows, reader.schema, reader.null_text)
+
+    def measure(besides: Measurement | None = None) -> ControlTotals:
+        return measure_parquet(context.settings, rows, reader.schema, reader.null_text, on_source.scheme, besides)
+
+    held_back = reader.held_back if isinstance(reader, HoldsBack) and reader.held_back.rows else None
+    in_lake = measure(held_back)
+    if on_source != in_lake and isinstance(reader, HoldsBack):
+        on_source = reader.measure_in_snapshot()
     check_totals(source.where, on_source, in_lake)
-    return on_source.facts()
+    return on_source.facts() if held_back is None else measure().facts()
 
 
 def check_keys(context: RunContext, source: TableSource, rows: Path) -> None:
@@ -211,6 +220,8 @@ def check_keys(context: RunContext, source: TableSource, rows: Path) -> None:
         SourceError: with the number of such keys.
     """
     if not source.table.key or source.flag("allow_duplicate_keys", False):
+        return
+    if pq.read_metadata(rows).num_rows <= MOST_HASHED_KEYS and not may_repeat_keys(rows, source.table.key):
         return
     key = ", ".join(quote(k) for k in source.table.key)
     known = " AND ".join(f"{quote(k)} IS NOT NULL" for k in source.table.key)

@@ -8,13 +8,14 @@ share one numbering. Refuses nothing here; readers raise `SourceError` when the 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from migration.errors import SourceError
+from migration.extract.measure import Measurement
 from migration.extract.sources import TableSource
 from migration.extract.totals import ControlTotals
 
@@ -59,6 +60,16 @@ class RawBatch:
     bad_lines: tuple[BadLine, ...] = ()
 
 
+@runtime_checkable
+class HoldsBack(Protocol):
+    """A reader whose source counts the rows in quarantine too; `held_back` measures them as they are met."""
+
+    held_back: Measurement
+
+    def measure_in_snapshot(self) -> ControlTotals:
+        """Control totals by the source itself, surely of the moment that the rows were read at."""
+
+
 class TableReader(Protocol):
     """Reads one source table once, front to back.
 
@@ -82,9 +93,9 @@ class TableReader(Protocol):
 
 def add_source_row(columns: pa.RecordBatch, source_rows: NDArray[np.int64]) -> pa.RecordBatch:
     """The batch with `_source_row` as its last column."""
-    return columns.append_column(
-        pa.field(SOURCE_ROW, pa.int64(), nullable=False), pa.array(source_rows, type=pa.int64())
-    )
+    numbers = pa.py_buffer(np.ascontiguousarray(source_rows, np.int64))  # pa.array(numpy) would load pandas
+    array = pa.Array.from_buffers(pa.int64(), columns.num_rows, [None, numbers])
+    return columns.append_column(pa.field(SOURCE_ROW, pa.int64(), nullable=False), array)
 
 
 def check_columns(source: TableSource, found: Iterable[str], place: str) -> None:

@@ -14,6 +14,7 @@ from migration.extract.ebcdic import EbcdicReader
 from migration.extract.excel import EXCEL
 from migration.extract.fixed_width import FIXED_WIDTH
 from migration.extract.json_lines import JSON_LINES
+from migration.extract.mysql import MysqlReader
 from migration.extract.postgresql import PostgresqlReader
 from migration.extract.reader import TableReader
 from migration.extract.record_files import RecordFileReader
@@ -27,6 +28,7 @@ RECORD_FORMATS = {
     SourceKind.XML: XML,
     SourceKind.EXCEL: EXCEL,
 }
+FASTEST: dict[str, type[DatabaseReader]] = {"postgresql": PostgresqlReader, "mysql": MysqlReader}
 
 
 @contextmanager
@@ -57,6 +59,5 @@ def _file_reader(source: TableSource) -> TableReader:
 
 def _database_reader(source: TableSource, session: Session) -> DatabaseReader:
     """The fastest reader of the session's engine; `plain: true` takes the one that serves every engine."""
-    if session.engine.name == "postgresql" and not source.flag("plain", False):
-        return PostgresqlReader(source, session)
-    return DatabaseReader(source, session)
+    fastest = {} if source.flag("plain", False) else FASTEST
+    return fastest.get(session.engine.name, DatabaseReader)(source, session)

@@ -1,10 +1,11 @@
 """Control totals of a table, the same on a legacy system and on the lake's Parquet.
 
-Enters: a relation, its columns with their kinds, and a dialect that says how an engine writes each kind as text.
-Leaves: `ControlTotals` (rows; per column non-null, smallest, largest, sum; one fingerprint of all rows). Must hold:
-the totals do not depend on row order; two engines holding equal values give equal totals. The fingerprint sums,
-over all rows, 60 bits of the MD5 of the row's canonical text, so a value moved from one row to another changes it.
-Refuses: letting a personal value out: facts and messages carry hashes of texts and dates, never the values.
+Enters: a relation, its columns with their kinds, and a dialect that says how an engine writes each kind as text and
+which hash it computes fast. Leaves: `ControlTotals` (rows; per column non-null, smallest, largest, sum and a
+fingerprint; a fingerprint of the rows). Must hold: the totals do not depend on row order; two engines holding equal
+values give equal totals. A column's fingerprint is the sum of a hash of its values' canonical texts; that of the rows
+binds the cells of each row together, so that values exchanged between rows change it. Refuses: letting a personal
+value out: facts and messages carry hashes of texts and dates, never the values.
 """
 
 import hashlib
@@ -33,9 +34,27 @@ class ColumnKind(StrEnum):
     INSTANT = "instant"
 
 
+class HashScheme(StrEnum):
+    """The hash behind a fingerprint: the one that the measuring engine computes fastest.
+
+    LOOKUP3: PostgreSQL's `hashtextextended`, seeded by the column's place; rows by the exclusive or of their columns'
+    hashes. LOOKUP3_HEX: the same, texts written as the hex digits of their UTF-8 bytes. CRC32: MySQL's; rows by the
+    CRC-32 of the MD5 of their texts. MD5: 60 bits of it, for values and rows.
+    """
+
+    LOOKUP3 = "lookup3"
+    LOOKUP3_HEX = "lookup3 of hex"
+    CRC32 = "crc32"
+    MD5 = "md5"
+
+
 SUMMED = frozenset({ColumnKind.INTEGER, ColumnKind.DECIMAL})
 ORDERED = frozenset(set(ColumnKind) - {ColumnKind.BOOLEAN})
-HIDDEN = frozenset({ColumnKind.TEXT, ColumnKind.BINARY, ColumnKind.DATE, ColumnKind.TIMESTAMP, ColumnKind.INSTANT})
+TIMES = frozenset({ColumnKind.DATE, ColumnKind.TIMESTAMP, ColumnKind.INSTANT})
+HIDDEN = TIMES | {ColumnKind.TEXT, ColumnKind.BINARY}
+HEX_OF_TEXT = "upper(encode(convert_to({t}, 'UTF8'), 'hex'))"
+ROW_SEPARATOR = "|"
+"""Between the values of a row under CRC32; NULLs are left out, which the columns' counts tell apart."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +69,7 @@ class TotalsDialect:
         row_number: number from the first 15 hex digits of the MD5 of the text `{t}`.
         exact_sum: exact sum of `{x}`, as text.
         modulo: remainder of `{x}` by `{n}`.
+        scheme: the hash of the fingerprints.
     """
 
     image: Mapping[ColumnKind, str]
@@ -59,6 +79,7 @@ class TotalsDialect:
     row_number: str
     exact_sum: str
     modulo: str = "({x} % {n})"
+    scheme: HashScheme = HashScheme.MD5
     quote: Callable[[str], str] = quote
 
     def image_of(self, column: str, kind: ColumnKind) -> str:
@@ -100,22 +121,36 @@ class ColumnTotals:
     minimum: str | None
     maximum: str | None
     sum: str | None
+    fingerprint: str
 
 
 @dataclass(frozen=True)
 class ControlTotals:
-    """Totals of one table. `fingerprint` covers every value of every row except floating point numbers."""
+    """Totals of one table. `fingerprint` binds the values of each row together; `scheme` is the hash of all."""
 
     rows: int
     fingerprint: str
     columns: tuple[ColumnTotals, ...]
+    scheme: HashScheme
 
     def facts(self) -> dict[str, object]:
         """The totals as the manifest keeps them."""
         columns = {
-            c.name: {"non_null": c.non_null, "min": c.minimum, "max": c.maximum, "sum": c.sum} for c in self.columns
+            c.name: {
+                "non_null": c.non_null,
+                "min": c.minimum,
+                "max": c.maximum,
+                "sum": c.sum,
+                "fingerprint": c.fingerprint,
+            }
+            for c in self.columns
         }
-        return {"rows": self.rows, "fingerprint": self.fingerprint, "columns": columns}
+        return {
+            "rows": self.rows,
+            "fingerprint": self.fingerprint,
+            "hash": self.scheme.value,
+            "columns": columns,
+        }
 
 
 def column_kinds(schema: pa.Schema) -> dict[str, ColumnKind]:
@@ -142,21 +177,56 @@ def _kind_of(kind: pa.DataType) -> ColumnKind:
 
 
 def totals_sql(dialect: TotalsDialect, relation: str, schema: pa.Schema) -> str:
-    """One SELECT that measures a relation: rows, fingerprint, then non-null, min, max and sum of each column.
+    """One SELECT that measures a relation: rows, their fingerprint, then the totals of each column.
 
     Grain: one row. The columns are read back by `read_totals`.
     """
     kinds = column_kinds(schema)
-    parts = ["count(*)", dialect.exact_sum.format(x=dialect.row_number.format(t=row_text_of(dialect, schema)), scale=0)]
-    for field in schema:
-        parts.extend(_column_parts(dialect, field, kinds[field.name]))
+    is_lookup3 = dialect.scheme in (HashScheme.LOOKUP3, HashScheme.LOOKUP3_HEX)
+    hashes = [_value_hash(dialect, name, kinds[name], n) for n, name in enumerate(schema.names, 1)]
+    if is_lookup3:
+        named = ", ".join(f"{h} AS migration_{n}" for n, h in enumerate(hashes, 1))
+        # OFFSET 0 keeps the hashes from being computed once for the column and once more for the row
+        relation = f"(SELECT {', '.join(map(dialect.quote, schema.names))}, {named} FROM {relation} OFFSET 0) h"
+        hashes = [f"migration_{n}" for n in range(1, len(hashes) + 1)]
+    parts = ["count(*)", dialect.exact_sum.format(x=_row_hash(dialect, schema, hashes), scale=0)]
+    for field, value_hash in zip(schema, hashes, strict=True):
+        parts.extend(_column_parts(dialect, field, kinds[field.name], value_hash))
     return f"SELECT {', '.join(parts)} FROM {relation}"
 
 
-def row_text_of(dialect: TotalsDialect, schema: pa.Schema) -> str:
-    """SQL of a row's canonical text: every value but floating point numbers, with its length."""
+def _value_hash(dialect: TotalsDialect, column: str, kind: ColumnKind, place: int) -> str:
+    """SQL of the number that stands for a value; NULL for NULL."""
+    image = dialect.image_of(column, kind)
+    if dialect.scheme is HashScheme.CRC32:
+        return f"CRC32({image})"
+    if dialect.scheme is HashScheme.MD5:
+        number = dialect.row_number.format(t=image)
+        return f"CASE WHEN {dialect.quote(column)} IS NOT NULL THEN {number} END"
+    if dialect.scheme is HashScheme.LOOKUP3_HEX and kind is ColumnKind.TEXT:
+        image = HEX_OF_TEXT.format(t=image)
+    return f'hashtextextended(({image}) COLLATE "C", {place})'
+
+
+def _row_hash(dialect: TotalsDialect, schema: pa.Schema, hashes: list[str]) -> str:
+    """SQL of the number that stands for a row."""
+    if dialect.scheme is HashScheme.CRC32:
+        kinds = column_kinds(schema)
+        images = ", ".join(dialect.image_of(name, kinds[name]) for name in schema.names)
+        return f"CRC32(MD5(CONCAT_WS('{ROW_SEPARATOR}', {images})))"
+    if dialect.scheme is HashScheme.MD5:
+        return dialect.row_number.format(t=row_text_of(dialect, schema, with_doubles=True))
+    return f"hashint8extended({' # '.join(f'coalesce({h}, 0)' for h in hashes)}, 0)"
+
+
+def row_text_of(dialect: TotalsDialect, schema: pa.Schema, *, with_doubles: bool = False) -> str:
+    """SQL of a row's canonical text: every value with its length, NULL as `~`.
+
+    Args:
+        with_doubles: whether floating point numbers count; not all engines write them alike.
+    """
     kinds = column_kinds(schema)
-    hashed = [name for name, kind in kinds.items() if kind is not ColumnKind.DOUBLE]
+    hashed = [name for name, kind in kinds.items() if with_doubles or kind is not ColumnKind.DOUBLE]
     return dialect.concat([_value_text(dialect, name, kinds[name]) for name in hashed] or ["''"])
 
 
@@ -167,47 +237,51 @@ def _value_text(dialect: TotalsDialect, column: str, kind: ColumnKind) -> str:
     return f"CASE WHEN {dialect.quote(column)} IS NULL THEN '~' ELSE {encoded} END"
 
 
-def _column_parts(dialect: TotalsDialect, field: pa.Field, kind: ColumnKind) -> list[str]:
+def _column_parts(dialect: TotalsDialect, field: pa.Field, kind: ColumnKind, value_hash: str) -> list[str]:
     column = dialect.quote(field.name)
-    parts = [f"count({column})"]
+    parts = [f"count({column})", dialect.exact_sum.format(x=value_hash, scale=0)]
     if kind in ORDERED:
         ordered = dialect.ordered.get(kind, "{c}").format(c=column)
-        parts += [f"min({ordered})", f"max({ordered})"]
+        ends = [f"min({ordered})", f"max({ordered})"]
+        parts += [dialect.image[kind].format(c=end) for end in ends] if kind in TIMES else ends
     if kind in SUMMED:
         scale = field.type.scale if kind is ColumnKind.DECIMAL else 0
         parts.append(dialect.exact_sum.format(x=column, scale=scale))
     return parts
 
 
-def read_totals(schema: pa.Schema, row: tuple[object, ...]) -> ControlTotals:
+def read_totals(schema: pa.Schema, row: tuple[object, ...], scheme: HashScheme) -> ControlTotals:
     """Totals from the row that `totals_sql` gave."""
     values = iter(row)
     rows, fingerprint = _whole(next(values)), str(_whole(next(values) or 0))
     columns = []
     for name, kind in column_kinds(schema).items():
-        non_null = _whole(next(values))
-        ends = [_end_text(next(values), kind), _end_text(next(values), kind)] if kind in ORDERED else [None, None]
+        non_null, column_print = _whole(next(values)), str(_whole(next(values) or 0))
+        ends = [end_text(next(values), kind), end_text(next(values), kind)] if kind in ORDERED else [None, None]
         total = _sum_text(next(values)) if kind in SUMMED else None
-        columns.append(ColumnTotals(name, non_null, ends[0], ends[1], total))
-    return ControlTotals(rows, fingerprint, tuple(columns))
+        columns.append(ColumnTotals(name, non_null, ends[0], ends[1], total, column_print))
+    return ControlTotals(rows, fingerprint, tuple(columns), scheme)
 
 
 def _whole(value: object) -> int:
-    return int(str(value).split(".")[0])
+    text = value.decode("ascii") if isinstance(value, bytes) else str(value)
+    return int(text.split(".")[0])
 
 
 def _sum_text(value: object) -> str | None:
     if value is None:
         return None
-    text = f"{value:f}" if isinstance(value, Decimal) else str(value)
+    text = value.decode("ascii") if isinstance(value, bytes) else value
+    text = f"{text:f}" if isinstance(text, Decimal) else str(text)
     return (text.rstrip("0").rstrip(".") or "0") if "." in text else text
 
 
-def _end_text(value: object, kind: ColumnKind) -> str | None:
+def end_text(value: object, kind: ColumnKind) -> str | None:
+    """A smallest or largest value as totals keep it: numbers as they are, everything else by its hash."""
     if value is None:
         return None
     if kind is ColumnKind.DOUBLE:
-        return repr(float(str(value)))
+        return repr(float(str(value)) + 0.0)  # the two zeros are equal, and either may be met first
     if kind not in HIDDEN:
         return _sum_text(value)
     content = bytes(value) if isinstance(value, bytes | bytearray | memoryview) else str(value).encode()
@@ -230,4 +304,9 @@ def check_totals(where: str, source: ControlTotals, lake: ControlTotals) -> None
             where, f"other control totals in {', '.join(differing)}", "the totals taken on the source", fix
         )
     if source.fingerprint != lake.fingerprint:
-        raise ReconciliationError(where, "another fingerprint of all rows", "the one taken on the source", fix)
+        raise ReconciliationError(
+            where,
+            "another fingerprint of the rows: the columns agree, but values stand in other rows",
+            "the one taken on the source",
+            fix,
+        )

@@ -13,8 +13,11 @@ import pyarrow.parquet as pq
 import pymysql
 import pytest
 
+from migration.errors import SourceError
 from migration.extract.connections import open_session
+from migration.extract.raw_table import BAD_LINES, write_table
 from migration.extract.readers import open_reader
+from migration.records import RunContext
 
 pytestmark = pytest.mark.wide
 
@@ -121,7 +124,83 @@ def test_tables_show_one_moment_when_mariadb_is_edited_meanwhile(database, make_
         for source in (first, second):
             with open_reader(source, session) as reader:
                 assert sum(b.rows.num_rows for b in reader.read_batches()) == 1
-                assert reader.measure_source(frozenset()).rows == 1
+                assert reader.measure_in_snapshot().rows == 1
+
+
+def test_snapshot_decides_when_the_system_was_edited_between_reading_and_measuring(
+    database, make_table, settings, tmp_path
+) -> None:
+    url, run = database
+    run("CREATE TABLE a (id int PRIMARY KEY) ENGINE = InnoDB")
+    run("INSERT INTO a VALUES (1)")
+    source = make_table(url, "a", ["id"], ["id"])
+    with open_session(source.system, url) as session:
+        run("INSERT INTO a VALUES (2)")  # the connection that measures aside sees this row, the snapshot does not
+        with open_reader(source, session) as reader:
+            facts = write_table(RunContext(settings, "X", "r"), source, reader, tmp_path / "out", "key")
+    assert facts.facts["control_totals"]["rows"] == 1
+
+
+FAST = "id amount price wide ratio name notes raw at kind"
+
+
+def test_parquet_is_byte_identical_when_read_by_the_plain_driver(database, make_table, extract) -> None:
+    url, run = database
+    run(
+        "CREATE TABLE f (id bigint PRIMARY KEY, amount int(6) zerofill, price decimal(12,2), wide decimal(38,10), "
+        "ratio double, name varchar(40), notes longtext, raw varbinary(9), at datetime, kind enum('a','b'))"
+    )
+    run(
+        "INSERT INTO f SELECT seq, seq % 70, seq / -3, seq * 1e20 / 7, seq / 7e9, concat('É', seq), "
+        "repeat('x', seq % 400), unhex(hex(seq)), '2020-01-01' + INTERVAL seq SECOND, 'b' FROM seq_1_to_30000"
+    )
+    run("INSERT INTO f (id) VALUES (-9223372036854775808)")
+    run("INSERT INTO f VALUES (0, 0, 0, 0, -0e0, '', repeat('\\0', 70000), '', '2020-01-01', 'a')")
+    fast = extract(make_table(url, "f", FAST.split(), ["id"]), "fast")[1]
+    plain = extract(make_table(url, "f", FAST.split(), ["id"], plain=True), "plain")[1]
+    assert fast.read_bytes() == plain.read_bytes()
+    assert pq.read_table(fast).num_rows == 30002
+
+
+def test_every_byte_of_latin1_arrives_when_a_column_claims_it(database, make_table, extract) -> None:
+    url, run = database
+    run("CREATE TABLE t (id int PRIMARY KEY, c char(1)) CHARACTER SET latin1")
+    run("INSERT INTO t SELECT seq, unhex(hex(seq)) FROM seq_33_to_255")
+    rows = pq.read_table(extract(make_table(url, "t", ["id", "c"], ["id"]), "out")[1]).to_pylist()
+    assert len({r["c"] for r in rows}) == 223  # no two bytes become one character
+    assert rows[0xC9 - 33]["c"] == "É"
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_rows_are_quarantined_when_their_bytes_are_not_the_declared_charset(
+    database, server, make_table, extract, plain
+) -> None:
+    url, run = database
+    for name, charset in (("claims", "utf8mb3"), ("holds", "latin1")):
+        run(f"CREATE TABLE {name} (id int PRIMARY KEY, c varchar(90), d int) ENGINE=MyISAM CHARACTER SET {charset}")
+    run("INSERT INTO holds VALUES (1, 'plain', 1), (2, 'Élan', -5), (3, NULL, 7)")
+    run("INSERT INTO claims VALUES (1, 'plain', 1), (2, 'elan', 1), (3, NULL, 7)")
+    run("FLUSH TABLES claims, holds")
+    shutil.copy(server.parent / "data/legacy/holds.MYD", server.parent / "data/legacy/claims.MYD")
+    run("FLUSH TABLES claims")
+    facts, path = extract(make_table(url, "claims", ["id", "c", "d"], ["id"], plain=plain), "out")
+    rows = pq.read_table(path).to_pylist()
+    assert [(r["id"], r["c"], r["_source_row"]) for r in rows] == [(1, "plain", 1), (3, None, 3)]
+    bad = pq.read_table(path.with_name(BAD_LINES)).to_pylist()
+    assert [(b["source_row"], b["reason_code"]) for b in bad] == [(2, "UNDECODABLE")]
+    assert b"\xc9lan" in bad[0]["content"]
+    assert (facts.rows, facts.quarantined, facts.facts["control_totals"]["rows"]) == (2, 1, 2)
+
+
+def test_broken_connection_stops_with_one_error(database, make_table) -> None:
+    url, run = database
+    run("CREATE TABLE a AS SELECT seq AS id, repeat('x', 200) AS t FROM seq_1_to_300000")
+    with open_reader(make_table(url, "a", ["id", "t"], ["id"])) as reader:
+        batches = reader.read_batches()
+        next(batches)
+        run(f"KILL {reader.session.driver.thread_id()}")
+        with pytest.raises(SourceError, match="stopped answering"):
+            list(batches)
 
 
 def test_nothing_can_be_written_when_a_session_is_open(database, make_table) -> None:

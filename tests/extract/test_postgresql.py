@@ -133,6 +133,60 @@ def test_broken_connection_stops_with_one_error(database, make_table) -> None:
             list(batches)
 
 
+@pytest.mark.parametrize("plain", [False, True])
+def test_rows_are_quarantined_when_a_database_without_encoding_holds_other_bytes(
+    postgres_server, make_table, extract, plain
+) -> None:
+    from sqlalchemy import create_engine
+
+    maintenance = create_engine(postgres_server.url, isolation_level="AUTOCOMMIT")
+    with maintenance.connect() as connection:
+        connection.exec_driver_sql("DROP DATABASE IF EXISTS bare")
+        connection.exec_driver_sql("CREATE DATABASE bare TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'")
+    maintenance.dispose()
+    url = postgres_server.database_url("bare")
+    plain_url = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(plain_url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE t (id int, c text, d int)")
+        connection.execute("INSERT INTO t VALUES (1, 'plain', 1), (2, E'\\xC9lan', -5), (3, E'\\xC3\\x89', 7)")
+    facts, path = extract(make_table(url, "t", ["id", "c", "d"], ["id"], plain=plain), "out")
+    rows = pq.read_table(path).to_pylist()
+    assert [(r["id"], r["c"], r["_source_row"]) for r in rows] == [(1, "plain", 1), (3, "É", 3)]
+    bad = pq.read_table(path.with_name("bad_lines.parquet")).to_pylist()
+    assert [(b["source_row"], b["reason_code"]) for b in bad] == [(2, "UNDECODABLE")]
+    assert b"\xc9lan" in bad[0]["content"]
+    assert (facts.rows, facts.quarantined, facts.facts["control_totals"]["rows"]) == (2, 1, 2)
+
+
+def test_text_beyond_ascii_is_proved_when_the_database_is_not_in_utf8(postgres_server, make_table, extract) -> None:
+    from sqlalchemy import create_engine
+
+    maintenance = create_engine(postgres_server.url, isolation_level="AUTOCOMMIT")
+    with maintenance.connect() as connection:
+        connection.exec_driver_sql("DROP DATABASE IF EXISTS western")
+        connection.exec_driver_sql("CREATE DATABASE western TEMPLATE template0 ENCODING 'WIN1252' LOCALE 'C'")
+    maintenance.dispose()
+    url = postgres_server.database_url("western")
+    plain_url = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(plain_url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE t (id int, c text)")
+        connection.execute("INSERT INTO t VALUES (1, '€uro'), (2, 'Élan'), (3, NULL)")
+    facts, path = extract(make_table(url, "t", ["id", "c"], ["id"]), "out")
+    assert [r["c"] for r in pq.read_table(path).to_pylist()] == ["€uro", "Élan", None]
+    assert facts.facts["control_totals"]["hash"] == "lookup3 of hex"
+
+
+def test_totals_by_md5_agree_when_a_server_lacks_the_fast_hash(database, make_table, extract, monkeypatch) -> None:
+    from migration.extract import server_variants
+
+    url, run = database
+    run(SCHEMA)
+    run(ROWS)
+    monkeypatch.setattr(server_variants, "LOOKUP3_EXPECTED", 1)
+    facts, _ = extract(make_table(url, "crime", COLUMNS.split(), ["id"]), "out")
+    assert facts.facts["control_totals"]["hash"] == "md5"
+
+
 def test_sample_is_the_same_rows_when_taken_by_the_database(database, make_table, extract) -> None:
     from dataclasses import replace
 

@@ -86,6 +86,21 @@ def test_table_not_as_the_pack_says_stops_with_one_error(make_database, make_sou
         read_all(source)
 
 
+def test_rows_are_held_back_and_measured_when_their_text_is_not_utf8(make_database, make_source) -> None:
+    path = make_database(
+        "CREATE TABLE CRIME (ID integer, N text); "
+        "INSERT INTO CRIME VALUES (1, 'a'), (2, CAST(x'C96C' AS text)), (3, 'É')"
+    )
+    source = make_source(SourceKind.DATABASE, f"sqlite:///{path}", ["ID", "N"], key=["ID"])
+    with open_reader(source) as reader:
+        batches = list(reader.read_batches())
+        rows = [r for b in batches for r in b.rows.to_pylist()]
+        bad = [line for b in batches for line in b.bad_lines]
+        assert [(r["ID"], r["N"], r[ROW]) for r in rows] == [(1, "a", 1), (3, "É", 3)]
+        assert [(line.source_row, line.content) for line in bad] == [(2, b"2\n\xc9l")]
+        assert reader.measure_source(frozenset({2})).rows == 2 + reader.held_back.rows
+
+
 def test_missing_database_stops_and_none_is_made(tmp_path, make_source) -> None:
     path = tmp_path / "gone.sqlite"
     with pytest.raises(SourceError, match="no file"):

@@ -1,0 +1,107 @@
+"""Tables of MySQL and MariaDB from the packets of their rows, decoded column by column.
+
+Enters: a table's plan and a session. Leaves: the same batches as the plain reader gives, several times faster: the
+driver sends the query and reads its columns, then the row packets are taken from its stream in pieces. Must hold:
+byte-identical Parquet with the plain reader (a test compares them). Refuses: what `database` refuses, and a row of
+16 MB or more, which `plain: true` reads.
+"""
+
+import select
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from pymysql.constants import CR
+from pymysql.err import MySQLError, OperationalError, raise_mysql_exception
+
+from migration.errors import SourceError
+from migration.extract import copy_kernel, mysql_kernel
+from migration.extract.database import DatabaseReader, reading_failed, select_sql
+from migration.extract.totals_image import WORD_DIGITS
+
+PIECE_BYTES = 2 << 20
+IDLE_SECONDS = 0.02
+
+
+class MysqlReader(DatabaseReader):
+    """Reads one table through row packets; plans, totals and facts are those of the plain reader."""
+
+    def read_stored(self) -> Iterator[pa.RecordBatch]:
+        """The rows in the order of the key, texts as bytes."""
+        driver, state, rest = self.session.driver, mysql_kernel.MORE, bytearray()
+        try:
+            driver.query(select_sql(self.plan, self.session, ordered=True), unbuffered=True)
+            while state == mysql_kernel.MORE:
+                rest += _read_piece(driver)
+                view = np.frombuffer(bytes(rest), np.uint8)
+                columns = len(self.schema)
+                starts, sizes, used, state = mysql_kernel.find_row_fields(view, columns, len(view) // (4 + columns) + 1)
+                if starts.shape[1]:
+                    arrays = [_build_column(view, starts[i], sizes[i], f.type) for i, f in enumerate(self.schema)]
+                    yield pa.RecordBatch.from_arrays(arrays, schema=self.stored_schema)
+                del rest[:used]
+            self._check_end(state, bytes(rest))
+        except MySQLError as failure:
+            raise reading_failed(self.source, failure) from failure
+        finally:
+            if state != mysql_kernel.END:
+                driver._force_close()  # what is left of the result would be taken for the next answer
+            if driver._result is not None:
+                driver._result.unbuffered_active, driver._result.connection, driver._result.has_next = (
+                    False,
+                    None,
+                    False,
+                )
+
+    def _check_end(self, state: int, rest: bytes) -> None:
+        """Raise what ended the result before its end.
+
+        Raises:
+            SourceError: a row is too large.
+            MySQLError: the server broke the result off.
+        """
+        if state == mysql_kernel.FAILED:
+            raise_mysql_exception(rest[mysql_kernel.HEADER :])
+        if state == mysql_kernel.TOO_LARGE:
+            fix = "Set `plain: true` in the table's options."
+            raise SourceError(self.source.where, "a row of 16 MB or more", "smaller rows", fix)
+
+
+def _read_piece(driver: Any) -> bytes:
+    """What the server has sent, at most a piece.
+
+    Raises:
+        OperationalError: the connection is gone.
+    """
+    piece = bytearray()
+    while len(piece) < PIECE_BYTES and not (piece and _is_idle(driver)):
+        try:
+            data = driver._rfile.read1(PIECE_BYTES - len(piece))
+        except OSError as failure:
+            raise OperationalError(CR.CR_SERVER_LOST, "lost connection") from failure
+        if not data:
+            raise OperationalError(CR.CR_SERVER_LOST, "lost connection")
+        piece += data
+    return bytes(piece)
+
+
+def _is_idle(driver: Any) -> bool:
+    """Whether the server has sent nothing for a moment: the result may have ended, so what is there is looked at."""
+    return not select.select([driver._sock], [], [], IDLE_SECONDS)[0]
+
+
+def _build_column(view: copy_kernel.Bytes, starts: copy_kernel.Ints, sizes: copy_kernel.Ints, kind: pa.DataType) -> Any:
+    """One column of a piece as an Arrow array of `kind`; texts as the bytes they are."""
+    valid = sizes >= 0
+    nulls = None if valid.all() else pa.py_buffer(np.packbits(valid, bitorder="little"))
+    if pa.types.is_integer(kind) or (pa.types.is_decimal(kind) and kind.precision <= WORD_DIGITS):
+        numbers = mysql_kernel.parse_whole(view, starts, sizes)
+        if pa.types.is_decimal(kind):
+            numbers = np.stack([numbers, numbers >> 63], axis=1)
+        return pa.Array.from_buffers(kind, len(sizes), [nulls, pa.py_buffer(np.ascontiguousarray(numbers))])
+    offsets, data = copy_kernel.gather_bytes(view, starts, sizes)
+    is_bytes = pa.types.is_string(kind) or pa.types.is_binary(kind)
+    buffers = [nulls, pa.py_buffer(offsets), pa.py_buffer(data)]
+    texts = pa.Array.from_buffers(pa.binary() if is_bytes else pa.string(), len(sizes), buffers)
+    return texts if is_bytes else texts.cast(kind)

@@ -1,0 +1,380 @@
+"""Compiled hashing of values for control totals, equal to the functions of the engines that measure a source.
+
+Enters: values of one column as bytes with offsets. Leaves: per row a number, per column the exact sum of the numbers
+in two halves and the rows of the smallest and largest value. Must hold: the numbers are those of PostgreSQL's
+`hashtextextended` and `hashint8extended`, of MySQL's `CRC32` and of the first 15 hex digits of MD5 (tests compare
+them with the engines). Source: Bob Jenkins, "lookup3.c", public domain; RFC 1321; ISO 3309 (CRC-32).
+"""
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Bytes = NDArray[np.uint8]
+Ints = NDArray[np.int64]
+Offsets = NDArray[np.int32]
+Bools = NDArray[np.bool_]
+
+MASK = 0xFFFFFFFF
+START = 0x9E3779B9 + 3923095
+"""What PostgreSQL begins the three words of lookup3 with, before the length is added."""
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _rotate(x: Any, k: int) -> Any:
+    return ((x << np.uint64(k)) | (x >> np.uint64(32 - k))) & np.uint64(MASK)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _mix(a: Any, b: Any, c: Any) -> tuple[Any, Any, Any]:
+    m = np.uint64(MASK)
+    a = ((a - c) & m) ^ _rotate(c, 4)
+    c = (c + b) & m
+    b = ((b - a) & m) ^ _rotate(a, 6)
+    a = (a + c) & m
+    c = ((c - b) & m) ^ _rotate(b, 8)
+    b = (b + a) & m
+    a = ((a - c) & m) ^ _rotate(c, 16)
+    c = (c + b) & m
+    b = ((b - a) & m) ^ _rotate(a, 19)
+    a = (a + c) & m
+    c = ((c - b) & m) ^ _rotate(b, 4)
+    b = (b + a) & m
+    return a, b, c
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _finish(a: Any, b: Any, c: Any) -> Any:
+    """Both halves of the 64-bit result."""
+    m = np.uint64(MASK)
+    c = ((c ^ b) - _rotate(b, 14)) & m
+    a = ((a ^ c) - _rotate(c, 11)) & m
+    b = ((b ^ a) - _rotate(a, 25)) & m
+    c = ((c ^ b) - _rotate(b, 16)) & m
+    a = ((a ^ c) - _rotate(c, 4)) & m
+    b = ((b ^ a) - _rotate(a, 14)) & m
+    c = ((c ^ b) - _rotate(b, 24)) & m
+    return (b << np.uint64(32)) | c
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _word(data: Bytes, at: int) -> Any:
+    return (
+        np.uint64(data[at])
+        | np.uint64(data[at + 1]) << np.uint64(8)
+        | np.uint64(data[at + 2]) << np.uint64(16)
+        | np.uint64(data[at + 3]) << np.uint64(24)
+    )
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _tail(data: Bytes, at: int, size: int) -> Any:
+    """Up to four bytes of what is left of a value, as a word."""
+    word = np.uint64(0)
+    for i in range(min(size, 4)):
+        word |= np.uint64(data[at + i]) << np.uint64(8 * i)
+    return word
+
+
+@njit(cache=True, nogil=True)
+def hash_bytes(data: Bytes, at: int, size: int, seed: int) -> Any:
+    """PostgreSQL's `hashtextextended` of `size` bytes from `at`, for a seed of 1 to 2^32 - 1."""
+    m = np.uint64(MASK)
+    a = np.uint64((START + size) & MASK)
+    b = (a + np.uint64(seed)) & m
+    c = a
+    a, b, c = _mix(a, b, c)
+    while size >= 12:
+        a = (a + _word(data, at)) & m
+        b = (b + _word(data, at + 4)) & m
+        c = (c + _word(data, at + 8)) & m
+        a, b, c = _mix(a, b, c)
+        at, size = at + 12, size - 12
+    a = (a + _tail(data, at, size)) & m
+    if size > 4:
+        b = (b + _tail(data, at + 4, size - 4)) & m
+    if size > 8:
+        c = (c + (_tail(data, at + 8, size - 8) << np.uint64(8))) & m
+    return _finish(a, b, c)
+
+
+@njit(cache=True, nogil=True)
+def mix_number(value: Any) -> Any:
+    """PostgreSQL's `hashint8extended` of a 64-bit number (as unsigned), seed 0."""
+    low, high = value & np.uint64(MASK), value >> np.uint64(32)
+    if value >> np.uint64(63):
+        high = ~high & np.uint64(MASK)
+    a = np.uint64((START + 4) & MASK)
+    return _finish((a + (low ^ high)) & np.uint64(MASK), a, a)
+
+
+@njit(cache=True, nogil=True)
+def _make_crc_table() -> NDArray[np.uint64]:
+    table = np.zeros(256, np.uint64)
+    for n in range(256):
+        value = np.uint64(n)
+        for _ in range(8):
+            odd = value & np.uint64(1)
+            value >>= np.uint64(1)
+            if odd:
+                value ^= np.uint64(0xEDB88320)
+        table[n] = value
+    return table
+
+
+CRC_TABLE = _make_crc_table()
+
+
+@njit(cache=True, nogil=True)
+def crc_bytes(data: Bytes, at: int, size: int) -> Any:
+    """MySQL's `CRC32` of `size` bytes from `at`."""
+    value = np.uint64(MASK)
+    for i in range(at, at + size):
+        value = CRC_TABLE[(value ^ np.uint64(data[i])) & np.uint64(255)] ^ (value >> np.uint64(8))
+    return value ^ np.uint64(MASK)
+
+
+MD5_SHIFTS = np.array([7, 12, 17, 22] * 4 + [5, 9, 14, 20] * 4 + [4, 11, 16, 23] * 4 + [6, 10, 15, 21] * 4, np.int64)
+MD5_SINES = np.floor(np.abs(np.sin(np.arange(1, 65, dtype=np.float64))) * 2.0**32).astype(np.uint64)
+
+
+@njit(cache=True, nogil=True)
+def _md5_block(state: NDArray[np.uint64], block: Bytes) -> None:
+    m = np.uint64(MASK)
+    a, b, c, d = state[0], state[1], state[2], state[3]
+    for i in range(64):
+        if i < 16:
+            f, g = (b & c) | (~b & d), i
+        elif i < 32:
+            f, g = (d & b) | (~d & c), (5 * i + 1) % 16
+        elif i < 48:
+            f, g = b ^ c ^ d, (3 * i + 5) % 16
+        else:
+            f, g = c ^ (b | (~d & m)), (7 * i) % 16
+        f = (f + a + MD5_SINES[i] + _word(block, 4 * g)) & m
+        a, d, c = d, c, b
+        b = (b + _rotate(f, MD5_SHIFTS[i])) & m
+    state[0], state[1] = (state[0] + a) & m, (state[1] + b) & m
+    state[2], state[3] = (state[2] + c) & m, (state[3] + d) & m
+
+
+@njit(cache=True, nogil=True)
+def _md5(data: Bytes, at: int, size: int) -> NDArray[np.uint64]:
+    """The four words of the MD5 of `size` bytes from `at`."""
+    state = np.array([0x67452301, 0xEFCDAB89, 0x98BADCFE, 0x10325476], np.uint64)
+    whole = size // 64
+    for i in range(whole):
+        _md5_block(state, data[at + 64 * i : at + 64 * i + 64])
+    rest = size - 64 * whole
+    last = np.zeros(64 if rest < 56 else 128, np.uint8)
+    last[:rest] = data[at + 64 * whole : at + size]
+    last[rest] = 128
+    bits = np.uint64(8 * size)
+    for i in range(8):
+        last[len(last) - 8 + i] = (bits >> np.uint64(8 * i)) & np.uint64(255)
+    for i in range(0, len(last), 64):
+        _md5_block(state, last[i : i + 64])
+    return state
+
+
+@njit(cache=True, nogil=True)
+def md5_number(data: Bytes, at: int, size: int) -> Any:
+    """The number that the first 15 hex digits of the MD5 of `size` bytes from `at` write."""
+    state = _md5(data, at, size)
+    number = np.uint64(0)
+    for i in range(8):
+        number = (number << np.uint64(8)) | ((state[i // 4] >> np.uint64(8 * (i % 4))) & np.uint64(255))
+    return number >> np.uint64(4)
+
+
+@njit(cache=True, nogil=True)
+def md5_hex(data: Bytes, at: int, size: int) -> Bytes:
+    """The 32 lower-case hex digits of the MD5 of `size` bytes from `at`."""
+    state = _md5(data, at, size)
+    out = np.zeros(32, np.uint8)
+    for i in range(16):
+        byte = (state[i // 4] >> np.uint64(8 * (i % 4))) & np.uint64(255)
+        for half in range(2):
+            digit = (byte >> np.uint64(4)) if half == 0 else (byte & np.uint64(15))
+            out[2 * i + half] = digit + np.uint64(48 if digit < 10 else 87)
+    return out
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _is_before(data: Bytes, at: int, size: int, other: int, other_size: int) -> bool:
+    """Whether one value's bytes come before another's."""
+    for i in range(min(size, other_size)):
+        if data[at + i] != data[other + i]:
+            return bool(data[at + i] < data[other + i])
+    return size < other_size
+
+
+@njit(cache=True, nogil=True)
+def find_ends(data: Bytes, offsets: Offsets, valid: Bools) -> tuple[Any, Any]:
+    """Rows of the smallest and the largest value by their bytes; -1 where all are NULL."""
+    least, most = -1, -1
+    for row in range(len(valid)):
+        if not valid[row]:
+            continue
+        at, size = offsets[row], offsets[row + 1] - offsets[row]
+        if least < 0:
+            least, most = row, row
+        elif _is_before(data, at, size, offsets[least], offsets[least + 1] - offsets[least]):
+            least = row
+        elif _is_before(data, offsets[most], offsets[most + 1] - offsets[most], at, size):
+            most = row
+    return least, most
+
+
+@njit(cache=True, nogil=True)
+def hash_lookup3(data: Bytes, offsets: Offsets, valid: Bools, seed: int, rows: NDArray[np.uint64]) -> tuple[Any, Any]:
+    """Sum of the column's hashes as (high, low) of 32 bits each, signed as PostgreSQL's; mixes each into `rows`."""
+    high, low = np.int64(0), np.int64(0)
+    for row in range(len(valid)):
+        if valid[row]:
+            value = hash_bytes(data, offsets[row], offsets[row + 1] - offsets[row], seed)
+            rows[row] ^= value
+            high += np.int64(value) >> 32
+            low += np.int64(value & np.uint64(MASK))
+    return high, low
+
+
+@njit(cache=True, nogil=True)
+def finish_lookup3(rows: NDArray[np.uint64]) -> tuple[Any, Any]:
+    """Sum of the rows' hashes as (high, low)."""
+    high, low = np.int64(0), np.int64(0)
+    for row in range(len(rows)):
+        value = mix_number(rows[row])
+        high += np.int64(value) >> 32
+        low += np.int64(value & np.uint64(MASK))
+    return high, low
+
+
+@njit(cache=True, nogil=True)
+def hash_crc32(data: Bytes, offsets: Offsets, valid: Bools) -> Any:
+    """Sum of the CRC-32 of a column's values."""
+    total = np.int64(0)
+    for row in range(len(valid)):
+        if valid[row]:
+            total += np.int64(crc_bytes(data, offsets[row], offsets[row + 1] - offsets[row]))
+    return total
+
+
+@njit(cache=True, nogil=True)
+def hash_row_crc32(data: Bytes, offsets: Offsets) -> Any:
+    """Sum of the CRC-32 of the hex digits of the MD5 of each row's text."""
+    total = np.int64(0)
+    for row in range(len(offsets) - 1):
+        digits = md5_hex(data, offsets[row], offsets[row + 1] - offsets[row])
+        total += np.int64(crc_bytes(digits, 0, 32))
+    return total
+
+
+@njit(cache=True, nogil=True)
+def hash_md5(data: Bytes, offsets: Offsets, valid: Bools) -> tuple[Any, Any]:
+    """Sum of the MD5 numbers of a column's values as (high, low) of 32 bits each."""
+    high, low = np.int64(0), np.int64(0)
+    for row in range(len(valid)):
+        if valid[row]:
+            value = md5_number(data, offsets[row], offsets[row + 1] - offsets[row])
+            high += np.int64(value >> np.uint64(32))
+            low += np.int64(value & np.uint64(MASK))
+    return high, low
+
+
+@njit(cache=True, nogil=True)
+def write_numbers(numbers: Ints, valid: Bools, scale: int) -> tuple[Any, ...]:
+    """Whole numbers as decimal text with `scale` digits after the point: offsets and bytes."""
+    offsets = np.zeros(len(numbers) + 1, np.int32)
+    out = np.empty(len(numbers) * 24, np.uint8)
+    digits = np.empty(24, np.uint8)
+    at = 0
+    for row in range(len(numbers)):
+        if valid[row]:
+            if numbers[row] < 0:
+                out[at] = 45
+                at += 1
+            rest = np.uint64(numbers[row]) if numbers[row] >= 0 else np.uint64(0) - np.uint64(numbers[row])
+            count = 0
+            while rest > 0 or count <= scale:
+                digits[count] = 48 + rest % np.uint64(10)
+                rest //= np.uint64(10)
+                count += 1
+            for left in range(count, 0, -1):
+                if left == scale:
+                    out[at] = 46
+                    at += 1
+                out[at] = digits[left - 1]
+                at += 1
+        offsets[row + 1] = at
+    return offsets, out[:at]
+
+
+@njit(cache=True, nogil=True)
+def write_hex(data: Bytes, offsets: Offsets) -> tuple[Any, ...]:
+    """Bytes as upper-case hex digits: offsets and bytes."""
+    out = np.empty(2 * (offsets[-1] - offsets[0]), np.uint8)
+    for i in range(offsets[0], offsets[-1]):
+        for half in range(2):
+            digit = data[i] >> 4 if half == 0 else data[i] & 15
+            out[2 * (i - offsets[0]) + half] = digit + (48 if digit < 10 else 55)
+    return (offsets - offsets[0]) * np.int32(2), out
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _count_digits(number: int) -> int:
+    count = 1
+    while number >= 10:
+        number //= 10
+        count += 1
+    return count
+
+
+@njit(cache=True, nogil=True)
+def measure_values(offsets: Offsets, valid: Bools, with_length: bool) -> Ints:
+    """Bytes that each value of a column may take in the text of its row."""
+    sizes = np.ones(len(valid), np.int64)
+    for row in range(len(valid)):
+        if valid[row]:
+            size = offsets[row + 1] - offsets[row]
+            sizes[row] = size + 1 + (_count_digits(size) if with_length else 0)
+    return sizes
+
+
+@njit(cache=True, nogil=True)
+def append_values(
+    out: Bytes, starts: Ints, ends: Ints, data: Bytes, offsets: Offsets, valid: Bools, with_length: bool
+) -> None:
+    """Put the values of a column at the end of the texts of their rows: `12:value` and `~`, or with `|` between."""
+    for row in range(len(valid)):
+        at, size = ends[row], offsets[row + 1] - offsets[row]
+        if with_length:
+            if valid[row]:
+                digits = _count_digits(size)
+                rest = size
+                for i in range(digits - 1, -1, -1):
+                    out[at + i] = 48 + rest % 10
+                    rest //= 10
+                at += digits
+            out[at] = 58 if valid[row] else 126
+            at += 1
+        elif valid[row] and at > starts[row]:
+            out[at] = 124
+            at += 1
+        if valid[row]:
+            out[at : at + size] = data[offsets[row] : offsets[row + 1]]
+            at += size
+        ends[row] = at
+
+
+@njit(cache=True, nogil=True)
+def close_up(data: Bytes, starts: Ints, ends: Ints) -> tuple[Any, ...]:
+    """The texts of rows without the room left between them: their bytes and offsets."""
+    offsets = np.zeros(len(ends) + 1, np.int32)
+    for row in range(len(ends)):
+        size = ends[row] - starts[row]
+        offsets[row + 1] = offsets[row] + size
+        data[offsets[row] : offsets[row + 1]] = data[starts[row] : ends[row]]
+    return data[: offsets[-1]], offsets
