@@ -34,6 +34,7 @@ COMMANDS = (
     "gate",
     "sign_off",
     "publish",
+    "verify",
     "rollback",
     "evidence",
     "scrs",

@@ -270,15 +270,17 @@ def publish(run: RunKey) -> dict[str, object]:
 
     Raises:
         CutoverError: the table does not permit it, whatever the tasks before this one say.
+        ReconciliationError: the national partitions would not be what was reconciled in staging. Nothing changed.
     """
     from migration.load.publish import publish_run
+    from migration.quality.national import check_national
     from migration.runner import national_engine
     from migration.runs import find_run
 
     context = open_run(run)
     record = find_run(context.settings, context.division, context.run_id)
     with national_engine(context) as engine:
-        result = publish_run(context, engine, record.started_by if record else "")
+        result = publish_run(context, engine, record.started_by if record else "", check_national)
     return {"run_id": context.run_id, "rows": result.rows, "content_hash": result.hash_after}
 
 

@@ -22,11 +22,12 @@ def publish(
     """Publish a cutover run that both roles have approved; refused, with every reason, where the tables say no."""
     from migration.load.engine import open_engine, upgrade_schema
     from migration.load.publish import publish_run
+    from migration.quality.national import check_national
 
     context = read_run(get_settings(), division.upper(), run_id or None)
     engine = open_engine(context.settings)
     upgrade_schema(engine)
-    result = publish_run(context, engine, person)
+    result = publish_run(context, engine, person, check_national)
     engine.dispose()
     console = Console()
     console.print(

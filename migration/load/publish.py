@@ -7,10 +7,10 @@ tested and signed (the evidence is computed again inside the transaction); the n
 linked against. Refuses: everything else, with every reason at once. One publish or rollback runs at a time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 
@@ -30,6 +30,7 @@ from migration.schema.model import load_schema
 from migration.schema.sql import table_of
 
 PUBLISH_LOCK = 0x7075626C
+NationalCheck: TypeAlias = Callable[[sa.Connection, RunContext], None]
 PUBLISHED_FACT = "published"
 """Fact of the linked layer's manifest: the runs it was linked against, as `division/run_id`, sorted."""
 
@@ -47,8 +48,14 @@ class PublishResult:
     hash_after: str
 
 
-def publish_run(context: RunContext, engine: sa.Engine, person: str) -> PublishResult:
+def publish_run(
+    context: RunContext, engine: sa.Engine, person: str, check: NationalCheck | None = None
+) -> PublishResult:
     """Make a run national in the name of `person`.
+
+    Args:
+        check: what must hold of the partitions once they are national, before anybody sees them; what it raises
+            leaves everything as it was.
 
     Raises:
         CutoverError: the sign-off table does not permit it, the national set changed since the run was linked, a staged
@@ -70,6 +77,8 @@ def publish_run(context: RunContext, engine: sa.Engine, person: str) -> PublishR
         links = apply_links(
             connection, staged_link_tables(context.division.lower()), context.division, context.run_id, at
         )
+        if check is not None:
+            check(connection, context)
         after = read_content_hash(connection)
         record_publication(connection, number, context.division, context.run_id, PUBLISH, person, (before, after))
         set_outcome(connection, context.division, context.run_id, "PUBLISHED")

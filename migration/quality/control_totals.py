@@ -17,6 +17,8 @@ from migration.quality.statistics import CELL, count_cells
 from migration.records import Disposition, Layer, RunContext
 
 ALL_COLUMNS = "-"
+RETURN = "recorded crime"
+"""Table name under which the statement from the legacy count to recorded crime is kept, by year and line."""
 
 
 def save_reconciliation(context: RunContext, engine: sa.Engine, found: Reconciliation) -> None:
@@ -63,13 +65,23 @@ def _totals(found: Reconciliation) -> Iterator[tuple[str, str, str, str, str]]:
             yield layer, table, "fingerprint", name, column.fingerprint
             if column.total is not None:
                 yield layer, table, "sum", name, column.total
+    yield from _crime_totals(found)
+    for number, item in enumerate(found.breaks, start=1):
+        yield "break", _break_place(item), f"break {number}"[:20], item.column or ALL_COLUMNS, item.check
+
+
+def _crime_totals(found: Reconciliation) -> Iterator[tuple[str, str, str, str, str]]:
+    """Recorded and detected crime, its cells, and the statement from the legacy count."""
     for measure, counts in count_cells(found.cells).items():
         for cell, count in counts.items():
             yield "staging", "crime", measure, cell, str(count)
     for cell, totals in sorted(found.cells.items()):
         yield "staging", "crime", CELL, cell, totals.content
-    for number, item in enumerate(found.breaks, start=1):
-        yield "break", _break_place(item), f"break {number}"[:20], item.column or ALL_COLUMNS, item.check
+    for year, lines in found.statement.lines().items():
+        for line, count in lines.items():
+            yield "source", RETURN, year, line, str(count)
+    for codes, count in found.statement.recoded().items():
+        yield "source", RETURN, "recoded", codes[:80], str(count)
 
 
 def _break_place(item: Break) -> str:

@@ -163,13 +163,13 @@ def _time_differs(item: FieldMap, column: Column, node: Expression) -> str:
     text = f"regexp_replace({_raw_text(column)}, '\\.[0-9]+$', '')"
     recorded = f"try_strptime({text}, [{formats}])"
     if options.get("century") is not None:
-        recorded = _in_century(recorded, int(str(options["century"])))
+        recorded = in_century(recorded, int(str(options["century"])))
     exists = f"({recorded} AT TIME ZONE '{LONDON}') AT TIME ZONE '{LONDON}' = {recorded}"
     mapped = f"date_trunc('second', m.{quote(item.name)} AT TIME ZONE '{LONDON}')"
     return f"m.{quote(item.name)} IS NOT NULL AND {recorded} IS NOT NULL AND {exists} AND {mapped} <> {recorded}"
 
 
-def _in_century(recorded: str, pivot: int) -> str:
+def in_century(recorded: str, pivot: int) -> str:
     """A two-digit year is of the 2000s up to the pivot and of the 1900s above it, whatever the parser made of it."""
     year = f"(year({recorded}) % 100)"
     wanted = f"({year} + CASE WHEN {year} > {pivot} THEN 1900 ELSE 2000 END)"

@@ -23,6 +23,7 @@ from migration.quality.breaks import SHOWN_KEYS, Break, LedgerLine, close_ledger
 from migration.quality.fingerprints import TableTotals
 from migration.quality.lake_fingerprints import measure_file
 from migration.quality.raw_cells import compare_raw_cells
+from migration.quality.returns import Statement, compare_return, explain_return
 from migration.quality.statistics import Cells
 from migration.quality.suite import staging_table
 from migration.records import Layer, RunContext
@@ -39,6 +40,7 @@ class Reconciliation:
     totals: dict[tuple[str, str], TableTotals] = field(default_factory=dict)
     raw_rows: dict[str, int] = field(default_factory=dict)
     cells: Cells = field(default_factory=dict)
+    statement: Statement = field(default_factory=Statement)
     breaks: list[Break] = field(default_factory=list)
 
 
@@ -63,6 +65,8 @@ def reconcile_run(context: RunContext, engine: sa.Engine) -> Reconciliation:
             reconcile_staging(context, session, engine, entity, found, staged[entity.name])
         found.cells = cells.result()
         found.breaks += statistics.compare_cells("mapped = staging", read_lake_cells(context, session), found.cells)
+        found.statement = explain_return(context, session, pack)
+        found.breaks += compare_return(found.statement, found.cells)
     return found
 
 

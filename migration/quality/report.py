@@ -18,6 +18,7 @@ from markupsafe import Markup
 from migration.quality.charts import draw_trend
 from migration.quality.matrix import list_findings
 from migration.quality.report_evidence import ReportEvidence, RuleLine, collect_evidence, outcome_columns
+from migration.quality.returns import LINES
 from migration.quality.rules import RuleStatus
 from migration.records import RunContext, Stage
 
@@ -82,6 +83,7 @@ def render_report(evidence: ReportEvidence) -> str:
             ledger_total=sum(totals.values()),
             outcomes=outcome_columns(),
             tables=group_totals(evidence.totals),
+            returns=group_returns(evidence.returns),
             owners=group_owners(evidence.rules),
             findings=list_findings(evidence.matrix),
             statuses=(RuleStatus.PASS, RuleStatus.FAIL, RuleStatus.ERROR, RuleStatus.NOT_APPLICABLE),
@@ -139,6 +141,16 @@ def group_totals(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         {"table": table, "layer": layer, "rows": int(values.get("rows", 0)), "content": values.get("content", "–")}
         for (table, layer), values in sorted(lines.items(), key=lambda i: (i[0][0], order.index(i[0][1])))
     ]
+
+
+def group_returns(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The statement from the legacy count to recorded crime: the lines that occur, in order, and figures by year."""
+    years: dict[str, dict[str, int]] = {}
+    for row in rows:
+        years.setdefault(row["year"], {})[row["line"]] = row["n"]
+    names = [name for name in LINES if any(name in line for line in years.values())]
+    total = {name: sum(line.get(name, 0) for line in years.values()) for name in names}
+    return {"names": names, "years": sorted(years.items()), "total": total}
 
 
 def group_owners(lines: Sequence[RuleLine]) -> list[dict[str, Any]]:

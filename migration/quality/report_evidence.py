@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from migration.layers import find_manifest
 from migration.mapping.load import list_divisions
 from migration.quality.catalogue import load_catalogue
+from migration.quality.control_totals import RETURN
 from migration.quality.lake_evidence import Shares, count_bands, count_levels, count_rejects
 from migration.quality.matrix import MatrixRow, build_matrix
 from migration.quality.rules import Outcome, Rule, RuleStatus
@@ -55,6 +56,8 @@ class ReportEvidence:
     ledger: tuple[Mapping[str, Any], ...]
     totals: tuple[Mapping[str, Any], ...]
     breaks: tuple[Mapping[str, Any], ...]
+    returns: tuple[Mapping[str, Any], ...]
+    recoded: tuple[Mapping[str, Any], ...]
     rules: tuple[RuleLine, ...]
     matrix: tuple[MatrixRow, ...]
     waivers: tuple[Waiver, ...]
@@ -86,6 +89,7 @@ def collect_evidence(context: RunContext, engine: sa.Engine) -> ReportEvidence:
         run = next(iter(read.rows(_RUN)), {})
         criteria = tuple(_read_criterion(row) for row in read.rows(_CRITERIA))
         ledger, totals, breaks = read.rows(_LEDGER), read.rows(_TOTALS), read.rows(_BREAKS)
+        returns, recoded = read.rows(_RETURNS), read.rows(_RECODED)
         issues = {r["state"]: r["n"] for r in read.rows(_ISSUES)}
     return ReportEvidence(
         context=context,
@@ -97,6 +101,8 @@ def collect_evidence(context: RunContext, engine: sa.Engine) -> ReportEvidence:
         ledger=tuple(ledger),
         totals=tuple(totals),
         breaks=tuple(breaks),
+        returns=tuple(returns),
+        recoded=tuple(recoded),
         rules=lines,
         matrix=build_matrix(schema, [line.outcome for line in lines]),
         waivers=waivers,
@@ -178,6 +184,12 @@ _TOTALS = (
 _BREAKS = (
     "SELECT table_name, column_name, value FROM control.control_total "
     f"WHERE {_WHERE} AND layer = 'break' ORDER BY table_name, measure, column_name"
+)
+_STATEMENT = f"FROM control.control_total WHERE {_WHERE} AND layer = 'source' AND table_name = '{RETURN}'"
+_RETURNS = f"SELECT measure AS year, column_name AS line, value::bigint AS n {_STATEMENT} AND measure <> 'recoded'"
+_RECODED = (
+    f"SELECT column_name AS codes, value::bigint AS n {_STATEMENT} AND measure = 'recoded' "
+    f"ORDER BY n DESC, codes LIMIT {SHOWN_KEYS}"
 )
 _RESULTS = (
     "SELECT rule_id, status, failing_rows, tested_rows, waived_rows, detail FROM control.dq_result "

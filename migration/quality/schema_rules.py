@@ -13,7 +13,7 @@ from migration.fingerprint import quote
 from migration.quality.rule_files import Overrides
 from migration.quality.rules import Rule, RuleKind, Threshold
 from migration.schema import expectations as schema
-from migration.schema.model import FieldType, NationalSchema
+from migration.schema.model import Entity, FieldType, NationalSchema
 
 SOURCE = "National schema (migration/schema/national.yml)"
 DATED_AT = "dated_at"
@@ -30,7 +30,7 @@ class _Words:
 _WORDS: Mapping[schema.RuleKind, _Words] = MappingProxyType(
     {
         schema.RuleKind.TYPE: _Words(
-            "A column of another type cannot be published and would change values silently.",
+            "Values would be changed silently, or the division could not be published at all.",
             "Load the division again with this version of the national schema.",
         ),
         schema.RuleKind.REQUIRED: _Words(
@@ -38,15 +38,15 @@ _WORDS: Mapping[schema.RuleKind, _Words] = MappingProxyType(
             "Fill it in the legacy system, or map the column that holds it.",
         ),
         schema.RuleKind.LENGTH: _Words(
-            "What is longer is cut when it leaves the national system, so a name, address or text would be wrong.",
+            "What is longer is cut when it leaves for courts and partners, so a name, address or text would be wrong.",
             "Correct the mapping: usually two legacy columns run together, or text in a field meant for a code.",
         ),
         schema.RuleKind.PATTERN: _Words(
-            "Other systems match on this number; one that is not well formed finds nobody, or somebody else.",
+            "Officers and other systems search by this; one that is not well formed finds nobody, or somebody else.",
             "Correct the number in the legacy system, or map it to an unverified identifier.",
         ),
         schema.RuleKind.CODES: _Words(
-            "A value outside the national list cannot be searched, counted in a return or shown in a drop-down.",
+            "A value outside the national list is missing from returns and from every search an officer makes by it.",
             "Agree a national code for the legacy value in the division's crosswalk.",
         ),
         schema.RuleKind.CODES_ON_DATE: _Words(
@@ -54,15 +54,23 @@ _WORDS: Mapping[schema.RuleKind, _Words] = MappingProxyType(
             "Map the legacy value by the date of the record; check that its date is right.",
         ),
         schema.RuleKind.REFERENCE: _Words(
-            "The record points to one that was not migrated: a crime would lack its person, place or report.",
+            "The record points to one that was not migrated: officers would see a crime without its person or place.",
             "Look the key up with `migrate explain`; usually the other was rejected or is missing from the extract.",
         ),
         schema.RuleKind.UNIQUE: _Words(
-            "Two rows share a key, so one record is counted twice or overwrites the other.",
+            "Two rows share a key, so one record is counted twice in returns or hides the other from officers.",
             "Check whether the extract holds the rows twice, or the pack's key columns are not the whole legacy key.",
         ),
     }
 )
+
+
+_LINEAGE_WORDS = _Words(
+    "An auditor follows a migrated record back to the legacy system by this; without it nobody can prove where it came "
+    "from.",
+    "Load the division again; where it repeats, the key columns of the pack or the reading of the file are wrong.",
+)
+"""Of the fields that every row carries about its origin, whatever the rule."""
 
 
 def convert_schema_rules(
@@ -75,7 +83,9 @@ def convert_schema_rules(
 
 def _convert(national: NationalSchema, rule: schema.SchemaRule, overrides: Overrides) -> Rule:
     parts = _COMPILERS[rule.kind](national, rule)
-    words = _WORDS[rule.kind]
+    entity = national.entity(rule.entity)
+    is_lineage = rule.field is not None and entity.has_lineage and entity.field(rule.field).is_lineage
+    words = _LINEAGE_WORDS if is_lineage else _WORDS[rule.kind]
     return Rule(
         rule_id=rule.rule_id,
         entity=rule.entity,
@@ -84,7 +94,7 @@ def _convert(national: NationalSchema, rule: schema.SchemaRule, overrides: Overr
         dimension=rule.dimension,
         severity=overrides.severities.get(rule.rule_id, rule.severity),
         owner=rule.owner,
-        title=rule.title,
+        title=f"{entity.title}: {_say(entity, rule)}",
         why=words.why,
         usual_fix=words.fix,
         source=SOURCE,
@@ -95,6 +105,16 @@ def _convert(national: NationalSchema, rule: schema.SchemaRule, overrides: Overr
         minimum=1.0 if parts.kind is RuleKind.MEASURE else None,
         threshold=overrides.thresholds.get(rule.rule_id, Threshold()),
     )
+
+
+def _say(entity: Entity, rule: schema.SchemaRule) -> str:
+    """What the rule says of the entity; keys by the titles of their fields."""
+    if rule.kind is not schema.RuleKind.UNIQUE:
+        return rule.title
+    columns = rule.parameters["columns"]
+    names = columns if isinstance(columns, tuple) else (str(columns),)
+    titles = [entity.field(name).title for name in names if name != "division_code"]
+    return f"no two records share {' and '.join(titles)}"
 
 
 @dataclass(frozen=True)

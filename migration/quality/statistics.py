@@ -32,13 +32,13 @@ Cells = Mapping[str, TableTotals]
 
 def cells_relation(crime: str, report: str) -> str:
     """Rows of crime with their cell, over two relations, in SQL that DuckDB and PostgreSQL read alike."""
-    recorded = _year("(r.recorded_at_utc AT TIME ZONE 'Europe/London')")
-    parts = (recorded, _year("c.detected_on"), "c.crime_code", "c.disposal_code")
+    recorded = year_sql("(r.recorded_at_utc AT TIME ZONE 'Europe/London')")
+    parts = (recorded, year_sql("c.detected_on"), "c.crime_code", "c.disposal_code")
     cell = " || '|' || ".join(f"coalesce({part}::text, '{UNKNOWN}')" for part in parts)
     return f"(SELECT c.*, {cell} AS cell FROM {crime} c LEFT JOIN {report} r ON r.crime_report_id = c.crime_report_id)"
 
 
-def _year(moment: str) -> str:
+def year_sql(moment: str) -> str:
     """First calendar year of the financial year a day or local time lies in."""
     return f"date_part('year', {moment} - INTERVAL '3 months')::int"
 

@@ -1,17 +1,20 @@
 """Validate and reconcile against volume, and compare against datacompy.
 
-`python tests/benchmarks/bench_quality.py stages --rows 3000000` makes a run of so many staged rows, loads it and times
-the two stages. `... compare --rows 1000000` times `migrate compare` and datacompy on the same two Parquet files, each
-in a process of its own, with its peak memory.
+`python tests/benchmarks/bench_quality.py stages --rows 3000000 --home FOLDER` makes a run of so many staged rows, loads
+it, unless FOLDER holds one already (`stage` does only that), and times the two stages. `... compare --rows 1000000`
+times `migrate compare` and datacompy on the same two Parquet files, each in a process of its own, with its peak memory.
 """
 
 import argparse
 import json
 import multiprocessing
+import os
 import resource
 import tempfile
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from migration.duck import open_session
@@ -33,7 +36,7 @@ from migration.mapping.model import (
     SourceSystem,
     SourceTable,
 )
-from migration.records import Layer, RunContext
+from migration.records import Layer, RunContext, StageResult
 from migration.schema.arrow import duckdb_type
 from migration.schema.model import Entity, load_schema
 from migration.settings import Settings
@@ -214,30 +217,87 @@ def make_field(name: str, expression: Expression) -> FieldMap:
     return FieldMap(name, expression, Origin("bench", 1), *[Policy.QUARANTINE] * 3, is_required=False)
 
 
-def time_stages(rows: int, home: Path) -> dict[str, float]:
-    """Seconds of loading, validating and reconciling a run of so many rows."""
+def make_staged(rows: int, home: Path) -> dict[str, float]:
+    """A run of so many rows, written and loaded into staging; done once in a home folder."""
+    context = make_context(home)
+    done = context.folder / "staged.json"
+    engine = open_engine(context.settings)
+    upgrade_schema(engine)
+    if not done.exists():
+        counts = make_run(context, rows)
+        started = time.perf_counter()
+        load_staging(context, engine)
+        figures = {"rows": sum(counts.values()), "load": round(time.perf_counter() - started, 1)}
+        done.write_text(json.dumps(figures), encoding="utf-8")
+    engine.dispose()
+    loaded: dict[str, float] = json.loads(done.read_text(encoding="utf-8"))
+    return loaded
+
+
+def make_context(home: Path) -> RunContext:
+    """The benchmark's one run in a home folder."""
+    division = load_schema().codes["division"][0].code
+    return RunContext(Settings(home=home), division, "20260901T080000Z", reason="benchmark")
+
+
+def time_stages(rows: int, home: Path) -> dict[str, object]:
+    """Seconds of validating and reconciling a staged run of so many rows, and the most memory that took."""
     import great_expectations  # noqa: F401 - its import is seconds, whatever the volume
 
     from migration.quality import reconcile
     from migration.quality.stage import reconcile_division, validate_division
 
-    division = load_schema().codes["division"][0].code
-    context = RunContext(Settings(home=home), division, "20260901T080000Z", reason="benchmark")
-    reconcile.load_pack = lambda *_: make_pack(division)  # type: ignore[attr-defined]
-    counts = make_run(context, rows)
+    figures: dict[str, object] = {**make_staged(rows, home)}
+    context = make_context(home)
+    reconcile.load_pack = lambda *_: make_pack(context.division)  # type: ignore[attr-defined]
     engine = open_engine(context.settings)
-    upgrade_schema(engine)
-    figures: dict[str, float] = {"rows": sum(counts.values())}
-    steps: tuple[tuple[str, Callable[..., object]], ...] = (
-        ("load", load_staging), ("validate", validate_division), ("reconcile", reconcile_division),
+    steps: tuple[tuple[str, Callable[..., StageResult]], ...] = (
+        ("validate", validate_division), ("reconcile", reconcile_division),
     )  # fmt: skip
     for name, stage in steps:
-        started = time.perf_counter()
-        stage(context, engine)
+        started, cpu = time.perf_counter(), time.process_time()
+        with watch_memory() as peak:
+            result = stage(context, engine)
         figures[name] = round(time.perf_counter() - started, 1)
-        print(name, figures[name], flush=True)
+        figures[f"{name}_own_cpu"] = round(time.process_time() - cpu, 1)
+        figures[f"{name}_peak_mb"] = peak
+        print(name, figures[name], peak, dict(result.counts), flush=True)
     engine.dispose()
     return figures
+
+
+@contextmanager
+def watch_memory() -> Iterator[dict[str, int]]:
+    """The most megabytes in use at once, looked at every second: by this process, and by the server's processes."""
+    peak = {"own": 0, "server": 0}
+    stop = threading.Event()
+
+    def look() -> None:
+        while not stop.wait(1.0):
+            peak["own"] = max(peak["own"], _megabytes(os.getpid()))
+            names = (p for p in Path("/proc").glob("[0-9]*/comm") if _read(p).strip() == "postgres")
+            peak["server"] = max(peak["server"], sum(_megabytes(int(p.parent.name)) for p in names))
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    try:
+        yield peak
+    finally:
+        stop.set()
+        watcher.join()
+
+
+def _megabytes(process: int) -> int:
+    """Memory of a process, shared pages counted by their share."""
+    lines = _read(Path(f"/proc/{process}/smaps_rollup")).splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) // 1024
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError:  # the process has ended
+        return ""
 
 
 def make_pair(folder: Path, rows: int) -> tuple[Path, Path]:
@@ -304,16 +364,14 @@ def time_compare(rows: int, folder: Path) -> list[dict[str, object]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["stages", "compare"], nargs="?", default="compare")
+    parser.add_argument("what", choices=["stage", "stages", "compare"], nargs="?", default="compare")
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--home", type=Path)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-quality-") as folder:
         home = arguments.home or Path(folder)
-        figures = (
-            time_stages(arguments.rows, home) if arguments.what == "stages" else time_compare(arguments.rows, home)
-        )
-        print(json.dumps(figures, default=str))
+        functions = {"stage": make_staged, "stages": time_stages, "compare": time_compare}
+        print(json.dumps(functions[arguments.what](arguments.rows, home), default=str))
 
 
 if __name__ == "__main__":

@@ -76,6 +76,20 @@ def test_catalogue_has_hundreds_of_rules_each_with_words_for_a_person() -> None:
         assert rule.threshold.percent < 100, f"{rule.rule_id} cannot fail"
 
 
+def test_every_rule_says_what_it_is_about_whom_it_hurts_and_how_bad_it_is() -> None:
+    schema = load_schema()
+    catalogue = load_catalogue(Settings(), schema.codes["division"][0].code, "20260901T080000Z")
+    owners = {e.owner for e in schema.entities.values()} | {f.owner for e in schema.entities.values() for f in e.fields}
+    known = {name: {c.code for c in schema.codes[name]} for name in ("dq_dimension", "dq_severity")}
+    for rule in catalogue.rules:
+        assert rule.owner in owners, rule.rule_id
+        assert rule.dimension in known["dq_dimension"] and rule.severity in known["dq_severity"], rule.rule_id
+        assert rule.threshold.percent >= 0 and rule.threshold.rows >= 0, rule.rule_id
+        assert len(rule.why) >= 45 and len(rule.usual_fix) >= 10, f"{rule.rule_id}: {rule.why}"
+        assert "_" not in rule.title + rule.why, f"{rule.rule_id} speaks of columns, not of fields"
+        assert rule.why != rule.title, rule.rule_id
+
+
 def test_every_staged_field_has_an_owner_and_a_rule_on_what_it_says() -> None:
     schema = load_schema()
     catalogue = load_catalogue(Settings(), schema.codes["division"][0].code, "20260901T080000Z")
