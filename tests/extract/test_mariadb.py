@@ -15,6 +15,8 @@ import pytest
 
 from migration.errors import SourceError
 from migration.extract.connections import open_session
+from migration.extract.delta import DeltaCounts, apply_delta, content_hash
+from migration.extract.delta_source import extract_delta
 from migration.extract.raw_table import BAD_LINES, write_table
 from migration.extract.readers import open_reader
 from migration.records import RunContext
@@ -209,3 +211,26 @@ def test_nothing_can_be_written_when_a_session_is_open(database, make_table) -> 
     source = make_table(url, "a", ["id"], ["id"])
     with open_session(source.system, url) as session, pytest.raises(pymysql.Error, match="READ ONLY"):
         session.driver.cursor().execute("INSERT INTO a VALUES (1)")
+
+
+def test_delta_makes_the_new_full_extract_where_keys_differ_by_case_only(
+    database, make_table, extract, settings, tmp_path
+) -> None:
+    """The server compares such keys as equal; only the rows whose key is exactly that of a change are taken."""
+    url, run = database
+    run("CREATE TABLE crime (ref varchar(20), seq int, name varchar(40), value_gbp decimal(12,2))")
+    run(
+        "INSERT INTO crime SELECT concat(if(seq % 2 = 0, 'a', 'A'), seq DIV 2), seq % 3, concat('it''s \\\\ ', seq), "
+        "seq * 0.25 FROM seq_2_to_4001"
+    )
+    source = make_table(url, "crime", ["ref", "seq", "name", "value_gbp"], ["ref", "seq"])
+    _, old = extract(source, "old")
+    run("UPDATE crime SET name = NULL WHERE BINARY ref = 'A7'")
+    run("DELETE FROM crime WHERE BINARY ref = 'a9'")
+    run("INSERT INTO crime VALUES ('a9', 77, '', NULL)")
+    delta, result = tmp_path / "delta.parquet", tmp_path / "result.parquet"
+    with open_session(source.system, source.location) as session, open_reader(source, session) as reader:
+        counts = extract_delta(settings, reader, old, delta)
+    assert counts == DeltaCounts(inserted=1, updated=1, deleted=1)
+    assert apply_delta(settings, old, delta, source.table.key, result) == 4000
+    assert content_hash(settings, result) == content_hash(settings, extract(source, "new")[1])
