@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from migration.records import Phase
+from migration.records import Phase, RunContext, new_run_id
 from migration.settings import get_settings
 
 if TYPE_CHECKING:
@@ -40,17 +40,18 @@ def delta(
     from migration.extract.stage import extract_division
     from migration.runs import record_timing, start_run
 
+    settings, wanted = get_settings(), run_id or new_run_id()
+    base = find_base(RunContext(settings, division.upper(), wanted, sample_percent=sample))
     context = start_run(
-        get_settings(),
+        settings,
         division.upper(),
         phase=phase,
         reason=reason,
         started_by=getpass.getuser(),
         sample_percent=sample,
-        run_id=run_id or None,
+        run_id=wanted,
     )
     console = Console()
-    base = find_base(context)
     console.print(f"Division {context.division}, run [bold]{context.run_id}[/], changes since run {base.run_id}")
     result = extract_with_bars(console, lambda listener: extract_division(context, listener, base))
     record_timing(context, result)

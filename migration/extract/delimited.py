@@ -73,11 +73,11 @@ def load_dialect(source: TableSource) -> Dialect:
     quote, escape = source.text("quote", '"'), source.text("escape", "")
     separator = source.text("separator", ",")
     is_valid = separator != "" and all(len(m.encode(encoding.name, "replace")) <= 1 for m in (quote, escape))
-    if not is_valid or (len(separator) > 1 and quote):
+    if not is_valid:
         raise ConfigError(
             f"pack of division {source.division}, source {source.where}",
             "a separator, quote or escape that does not fit",
-            "a separator; quote and escape of one byte or empty; no quote with a separator of several characters",
+            "a separator; quote and escape of one byte or empty",
             "Correct the options of the source.",
         )
     return Dialect(

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 BATCH_ROWS = 20_000
 LONE_RETURN = "\ue00d"
 """Stands for a carriage return inside a field, which the CSV module takes for a line end."""
+LONG_SEPARATOR = "\ue00e"
+"""Stands for a separator of several characters, which the CSV module does not know."""
 
 
 def measure_delimited(
@@ -85,17 +87,29 @@ def _arrange(record: list[str], order: list[int]) -> list[str]:
 
 
 def _split(dialect: "Dialect", text: Iterator[str]) -> Iterator[list[str]]:
-    if len(dialect.separator) > 1:
+    is_long = len(dialect.separator) > 1
+    if is_long and not dialect.quote and not dialect.escape:
         return (line.removesuffix("\n").removesuffix("\r").split(dialect.separator) for line in text)
     csv.field_size_limit(sys.maxsize)
+    lines = (line.replace(dialect.separator, LONG_SEPARATOR) for line in text) if is_long else text
     rows = csv.reader(
-        _guard_returns(text),
-        delimiter=dialect.separator,
+        _guard_returns(lines),
+        delimiter=LONG_SEPARATOR if is_long else dialect.separator,
         quotechar=dialect.quote or None,
         escapechar=dialect.escape or None,
         quoting=csv.QUOTE_MINIMAL if dialect.quote else csv.QUOTE_NONE,
     )
-    return ([f.replace(LONE_RETURN, "\r") for f in row] if LONE_RETURN in "".join(row) else row for row in rows)
+    stood_in = {LONE_RETURN: "\r", LONG_SEPARATOR: dialect.separator} if is_long else {LONE_RETURN: "\r"}
+    return (_put_back(row, stood_in) for row in rows)
+
+
+def _put_back(row: list[str], stood_in: dict[str, str]) -> list[str]:
+    """The fields with what other characters stood in for."""
+    whole = "".join(row)
+    for character, text in stood_in.items():
+        if character in whole:
+            row = [field.replace(character, text) for field in row]
+    return row
 
 
 def _guard_returns(lines: Iterator[str]) -> Iterator[str]:

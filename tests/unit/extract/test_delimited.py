@@ -1,9 +1,12 @@
 """Delimited files arrive as stored, and what cannot be read is kept."""
 
+import bz2
 import codecs
 import csv
 import gzip
 import io
+import lzma
+import zipfile
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,6 +16,7 @@ from hypothesis import strategies as st
 
 from migration.errors import ConfigError, SourceError
 from migration.extract.delimited import DelimitedReader
+from migration.extract.measure import measure_batches
 from migration.extract.reader import SOURCE_ROW, BadLine
 from migration.extract.sources import TableSource
 from migration.mapping.model import SourceColumn, SourceKind, SourceSystem, SourceTable
@@ -195,6 +199,34 @@ def test_unusual_separator_splits_fields_when_the_pack_names_it(tmp_path, make_s
     source = make_source(SourceKind.DELIMITED, folder, "AB", separator=separator, quote="")
     assert read(source)[0] == [{"A": "1", "B": "£", SOURCE_ROW: 1}]
     assert DelimitedReader(source).measure_source(frozenset()).rows == 1
+
+
+@pytest.mark.parametrize("quote", ['"', "'"])
+def test_long_separators_and_other_quotes_are_read_alike_by_both_parsers(tmp_path, make_source, quote) -> None:
+    line = '1~|~"a~|~""b""\n\r"~|~\r\n'.replace('"', quote)
+    source = make_source(
+        SourceKind.DELIMITED, write(tmp_path / "in", f"A~|~B~|~C\n{line}".encode()), "ABC", separator="~|~", quote=quote
+    )
+    rows, bad = read(source)
+    assert (bad, rows) == ([], [{"A": "1", "B": f"a~|~{quote}b{quote}\n\r", "C": None, SOURCE_ROW: 1}])
+    batches = (b.rows.select(["A", "B", "C"]) for b in DelimitedReader(source).read_batches())
+    filled = (pa.RecordBatch.from_arrays([c.fill_null("") for c in b.columns], b.schema.names) for b in batches)
+    reader = DelimitedReader(source)
+    assert reader.measure_source(frozenset()) == measure_batches(filled, reader.schema)
+
+
+@pytest.mark.parametrize("suffix", ["gz", "bz2", "xz", "zst", "zip"])
+def test_every_compression_gives_the_same_rows(tmp_path, make_source, suffix) -> None:
+    content, path = b"A,B\n1,2\n" + b"3,4\n" * 5_000, tmp_path / f"a.csv.{suffix}"
+    if suffix == "zip":
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("a.csv", content)
+    elif suffix == "zst":
+        path.write_bytes(pa.compress(content, "zstd", asbytes=True))
+    else:
+        path.write_bytes({"gz": gzip, "bz2": bz2, "xz": lzma}[suffix].compress(content))
+    rows, _ = read(make_source(SourceKind.DELIMITED, tmp_path, "AB"))
+    assert (len(rows), rows[0]["A"], rows[-1]["B"]) == (5_001, "1", "4")
 
 
 FIELD = st.text(st.characters(codec="cp1252"), max_size=12)
