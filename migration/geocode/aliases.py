@@ -16,7 +16,8 @@ from migration.errors import ConfigError
 from migration.geocode.classify import classify
 from migration.geocode.gazetteer.index import Gazetteer
 from migration.geocode.postcodes import find_postcode
-from migration.geocode.premises import Reading, read_premises
+from migration.geocode.premises import read_premises
+from migration.geocode.readings import Reading
 from migration.geocode.rules import LocationClass
 from migration.geocode.split import PlaceNames, choose_places, find_streets, premises_key
 from migration.geocode.text import fold, tokenise

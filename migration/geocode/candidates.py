@@ -16,7 +16,7 @@ from migration.geocode.evidence import Candidate
 from migration.geocode.flats import floor_of
 from migration.geocode.gazetteer.index import Block, Gazetteer, Premises
 from migration.geocode.postcodes import area, district, sector
-from migration.geocode.premises import Reading
+from migration.geocode.readings import Reading
 from migration.geocode.rules import MatchLevel
 from migration.geocode.streets import Resolution
 from migration.geocode.vocabulary import vocabulary
@@ -56,6 +56,7 @@ def find_candidates(
                         gazetteer, resolution, reading, premises, number, flat, postcode, recorded_on, is_adjacent, span
                     )
                 )
+    found = [c for c in found if not c.reading.is_doubtful or c.name in ("AGREE", "SPELT")]
     found.sort(key=lambda c: (-c.score, c.level is not MatchLevel.UPRN, c.uprn, c.row))
     return found
 

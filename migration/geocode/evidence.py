@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from datetime import date
 
-from migration.geocode.premises import Reading
+from migration.geocode.readings import Reading
 from migration.geocode.rules import LocationClass, MatchLevel, MatchRule, Refusal
 from migration.geocode.split import Span
 from migration.geocode.streets import Resolution

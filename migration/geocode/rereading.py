@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from rapidfuzz.distance import OSA
 
 from migration.geocode.candidates import find_candidates
-from migration.geocode.evidence import Hypothesis, Query
+from migration.geocode.evidence import Candidate, Hypothesis, Query
 from migration.geocode.gazetteer.index import Street
 from migration.geocode.premises import read_premises
 from migration.geocode.rules import MatchLevel, StreetHow
-from migration.geocode.split import Span, choose_places, find_streets, premises_key
+from migration.geocode.split import Span, choose_places, find_streets, is_adjacent, premises_key
 from migration.geocode.streets import HOW_POINTS, Resolution, division_flag, place_flag, postcode_flag, score_place
 from migration.geocode.text import BREAK, SLASH
 from migration.geocode.vocabulary import vocabulary
@@ -87,14 +87,15 @@ def read_by_postcode(
     places = choose_places(tokens, found, span)
     premises = premises_key(tokens, span, places)
     readings = read_premises(premises)
-    if any(_names_other_street(f"{r.name} {r.tail}") for r in readings[:1]):
+    touches = span is not None and is_adjacent(tokens, span, places)
+    if touches or any(_names_other_street(f"{r.name} {r.tail}") for r in readings[:1]):
         return []
     resolution = _resolution_of(matcher, query, streets, places, StreetHow.PARTLY if span else StreetHow.NONE)
     window = (span.start, span.end) if span else (0, 0)
     candidates = find_candidates(
         matcher.gazetteer, resolution, readings, postcode, query.recorded_on, is_adjacent=False, span=window
     )
-    candidates = [c for c in candidates if c.pc == "UNIT" and (c.reading.number >= 0 or c.name == "AGREE")]
+    candidates = [c for c in candidates if c.pc == "UNIT" and _is_told(c)]
     if not candidates:
         return []
     return [Hypothesis(span, tuple(places), premises, resolution, candidates, readings, tokens)]
@@ -139,6 +140,11 @@ def _named_resolution(
 
 def _streets_of(matcher: "Matcher", postcode: str) -> tuple[int, ...]:
     return matcher.gazetteer.postcode_streets.get(postcode, ())
+
+
+def _is_told(candidate: Candidate) -> bool:
+    """Whether a number or the building's own name leads to it."""
+    return candidate.name == "AGREE" or candidate.reading.number >= 0
 
 
 def _names_other_street(words: str) -> bool:

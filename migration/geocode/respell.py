@@ -36,7 +36,7 @@ def _put_word_right(token: str) -> tuple[str, ...] | None:
         return None
     for start in _WORDS:
         rest = token.removeprefix(start)
-        if rest != token and (len(rest) == 1 or rest in _WORDS_THAT_END):
+        if rest != token and ((len(rest) == 1 and start == "FLAT") or rest in _WORDS_THAT_END):
             return words.canonical.get(start, start), rest
     near = [w for w in _WORDS if abs(len(w) - len(token)) <= 1 and OSA.distance(token, w, score_cutoff=1) == 1]
     return (words.canonical.get(near[0], near[0]),) if len(near) == 1 else None

@@ -7,7 +7,7 @@ word.
 
 from typing import TYPE_CHECKING
 
-from migration.geocode.premises import Reading
+from migration.geocode.readings import Reading
 from migration.geocode.text import BREAK, SLASH
 from migration.geocode.vocabulary import vocabulary
 

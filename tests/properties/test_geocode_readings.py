@@ -120,6 +120,86 @@ def test_two_readings_that_both_exist_are_refused(
         assert slashed.level != "UPRN"
 
 
+def misspell(word: str, at: int, kind: int) -> str:
+    """A word with a letter left out, doubled or changed, or two letters exchanged."""
+    i = 1 + at % max(1, len(word) - 2)
+    if kind == 0:
+        return word[:i] + word[i + 1 :]
+    if kind == 1:
+        return word[:i] + word[i] + word[i:]
+    if kind == 2:
+        return word[:i] + word[i + 1 : i + 2] + word[i] + word[i + 2 :]
+    return word[:i] + "x" + word[i + 1 :]
+
+
+WORDED_FLAT = st.sampled_from(
+    ["", "Flat 2", "Flat B", "2/1", "Ground Floor Left", "1st Floor Right", "2nd Floor Left", "GL", "G Right", "Fl 3"]
+)
+
+
+@given(
+    flat=WORDED_FLAT,
+    number=NUMBER,
+    suffix=SUFFIX,
+    place=PLACE,
+    swap=st.integers(0, 7),
+    word=st.integers(0, 7),
+    kind=st.integers(0, 4),
+    glue=st.booleans(),
+)
+@settings(max_examples=600, deadline=None)
+def test_words_swapped_glued_misspelt_or_left_out_never_bring_another_number_suffix_or_flat(
+    trusting: Matcher,
+    flat: str,
+    number: str,
+    suffix: str,
+    place: tuple[str, str],
+    swap: int,
+    word: int,
+    kind: int,
+    glue: bool,
+) -> None:
+    street, division = place
+    words = [*flat.split(), f"{number}{suffix}", *street.replace(",", "").split()]
+    i = swap % (len(words) - 1)
+    words[i], words[i + 1] = words[i + 1], words[i]
+    j = word % len(words)
+    if words[j].isalpha() and len(words[j]) > 3:
+        words[j : j + 1] = [] if kind == 4 else [misspell(words[j], word, kind)]
+    text = " ".join(words)
+    if glue:
+        text = re.sub(r"(?<=[a-z]{3}) (?=[A-Z][a-z]{2})", "", text, count=1)
+    match = trusting.match(Query(text, division=division))
+    if match.level != "UPRN":
+        return
+    assert match.uprn is not None
+    written = {n.lstrip("0") or "0" for n in re.findall(r"\d+", re.sub(r"AB40 1AE", "", text))}
+    letters = {suffix} - {""}
+    entries = entry_numbers(trusting.gazetteer, match.uprn)
+    fits = [written <= held and letters <= {own_suffix, own_flat[-1:]} for held, own_suffix, own_flat in entries]
+    assert any(fits), f"{text}: {match} holds {entries}"
+
+
+@given(number=st.integers(1, 60), flat=st.sampled_from(["", "Flat 2, ", "2/1, ", "Flat B, "]), name=st.booleans())
+@settings(max_examples=200, deadline=None)
+def test_a_street_left_out_is_supplied_only_with_the_very_number_and_flat(
+    trusting: Matcher, number: int, flat: str, name: bool
+) -> None:
+    text = f"{flat}{'Rose Cottage, ' if name else ''}{number}, Abermore"
+    for postcode in ("AB40 1AE", "AB40 1AA", "AB40 1AZ", "AB41 2BD"):
+        match = trusting.match(Query(text, postcode, "A"))
+        if match.level != "UPRN":
+            continue
+        assert match.uprn is not None
+        said = {str(number), *re.findall(r"\d+", flat)}
+        assert any(said <= held for held, _, _ in entry_numbers(trusting.gazetteer, match.uprn)), (
+            text,
+            postcode,
+            match,
+        )
+        assert match.postcode == postcode
+
+
 @given(text=st.text(alphabet="AB12/- ,.\n'éFLGSTREOD", max_size=60))
 @settings(max_examples=300, deadline=None)
 def test_any_text_gets_an_answer_with_a_reason_and_tokenising_is_idempotent(trusting: Matcher, text: str) -> None:

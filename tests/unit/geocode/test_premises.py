@@ -1,6 +1,7 @@
 import pytest
 
-from migration.geocode.premises import merge_flats, read_premises
+from migration.geocode.premises import read_premises
+from migration.geocode.readings import merge_flats
 
 
 def plain(key: str) -> tuple[int, str, int, str, str]:

@@ -1,0 +1,38 @@
+import pytest
+
+from migration.geocode.respell import PlaceSpelling, put_right, split_type
+from migration.geocode.vocabulary import vocabulary
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("1ST FOOR RGHT , 34 @", "1ST FLOOR RIGHT , 34 @"),
+        ("1ST FLOOR RIGHTT , 34 @", "1ST FLOOR RIGHT , 34 @"),
+        ("GROUNDFLOOR LEFT , 34 @", "GROUND FLOOR LEFT , 34 @"),
+        ("FLATB , 34 @", "FLAT B , 34 @"),
+        ("FLXT 2/1 , 34 @", "FLAT 2/1 , 34 @"),
+        ("FLAT 2/1 , 34 @", None),
+        ("ROSE COTT , 34 @", None),
+        ("34 @", None),
+    ],
+)
+def test_unit_words_are_put_right_and_numbers_kept(key: str, expected: str | None) -> None:
+    assert put_right(key) == expected
+
+
+def test_a_place_is_meant_only_where_one_name_is_near() -> None:
+    spelling = PlaceSpelling(["DUMBARTON", "PRESTWICK", "E KILBRIDE", "ALVA", "LESLIE", "LESLEY"])
+    assert spelling.find("DUMBAROTN") == "DUMBARTON"
+    assert spelling.find("PRESTWAK") == "PRESTWICK"
+    assert spelling.find("EKILBRIDE") == "E KILBRIDE"
+    assert spelling.find("ALVE") is None
+    assert spelling.find("LESLEE") is None
+    assert spelling.find("MUSSELBURGH") is None
+
+
+def test_a_street_in_one_word_is_its_name_and_type() -> None:
+    words = vocabulary()
+    assert split_type("STATIONROAD", words.canonical, words.street_types) == ("STN", "RD")
+    assert split_type("ROAD", words.canonical, words.street_types) is None
+    assert split_type("BROADFORD", words.canonical, words.street_types) is None
