@@ -21,7 +21,7 @@ FULL_BLOCK = 250
 WINDOW = 8
 """Neighbours compared in a larger block. Duplicates of one person sort together by their other values."""
 
-MOST_KINDS = 2**62
+MOST_KINDS = 2.0**62
 """Different combinations of values that one number can tell apart."""
 
 
@@ -84,19 +84,43 @@ def build_blocks(matrix: Matrix, rule: Rule, tie_order: IntArray) -> Blocks:
 
 def _combine(matrix: Matrix, columns: Sequence[str]) -> tuple[LongArray, BoolArray]:
     """One number per record that is equal exactly where all columns are equal, and whether all are known."""
-    combined = np.zeros(len(matrix), dtype=np.int64)
-    known = np.ones(len(matrix), dtype=np.bool_)
-    kinds = 1
-    for name in columns:
-        codes = matrix.column(name)
+    places = np.asarray([matrix.columns[c] for c in columns if c in matrix.columns], dtype=np.int64)
+    if len(places) < len(columns):
+        return np.zeros(len(matrix), dtype=np.int64), np.zeros(len(matrix), dtype=np.bool_)
+    sizes = column_sizes(matrix.rows, places)
+    if float(np.prod(sizes.astype(np.float64))) < MOST_KINDS:
+        return combine_codes(matrix.rows, places, sizes)
+    first, known = combine_codes(matrix.rows, places[:2], sizes[:2])
+    for place, size in zip(places[2:], sizes[2:], strict=True):
+        codes = matrix.rows[:, place]
         known &= codes != 0
-        size = int(codes.max(initial=0)) + 1
-        if kinds * size >= MOST_KINDS:
-            combined = np.unique(combined, return_inverse=True)[1].astype(np.int64)
-            kinds = int(combined.max(initial=0)) + 1
-        combined *= size
-        combined += codes
-        kinds *= size
+        first = np.unique(first, return_inverse=True)[1].astype(np.int64) * size + codes
+    return first, known
+
+
+@compiled
+def column_sizes(rows: IntArray, places: LongArray) -> LongArray:
+    """One more than the largest code of each of some columns."""
+    sizes = np.ones(len(places), dtype=np.int64)
+    for record in range(len(rows)):
+        for number in range(len(places)):
+            sizes[number] = max(sizes[number], rows[record, places[number]] + 1)
+    return sizes
+
+
+@compiled
+def combine_codes(rows: IntArray, places: LongArray, sizes: LongArray) -> tuple[LongArray, BoolArray]:
+    """The codes of some columns as one number per record, and whether none of them is 0."""
+    combined = np.zeros(len(rows), dtype=np.int64)
+    known = np.ones(len(rows), dtype=np.bool_)
+    for record in range(len(rows)):
+        number = np.int64(0)
+        for column in range(len(places)):
+            code = rows[record, places[column]]
+            number = number * sizes[column] + code
+            if code == 0:
+                known[record] = False
+        combined[record] = number
     return combined, known
 
 

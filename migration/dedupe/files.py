@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from migration.dedupe.blocking import Rule, build_blocks, rank_records
-from migration.dedupe.candidates import RANK_COLUMNS, Candidates, find_candidates
+from migration.dedupe.candidates import RANK_COLUMNS, Candidates, Pairs, find_candidates
 from migration.dedupe.clustering import Clusters, Guards, cluster_records
 from migration.dedupe.compiled import LongArray
 from migration.dedupe.evaluation import Evaluation, evaluate_clusters
@@ -25,7 +25,7 @@ from migration.dedupe.golden import golden_ids
 from migration.dedupe.levels import LINKAGE_COLUMNS, people_rules, untrained_model
 from migration.dedupe.matrix import RECORD_ID, Matrix, build_matrix
 from migration.dedupe.model import Model, write_model
-from migration.dedupe.outputs import bands, evidence
+from migration.dedupe.outputs import bands, level_evidence
 from migration.dedupe.people import normalise_people
 from migration.dedupe.placeholders import Placeholder, remove_placeholders
 from migration.dedupe.training import train_model
@@ -44,7 +44,7 @@ PAIRS_SCHEMA = pa.schema(
         ("right", pa.string()),
         ("score", pa.float64()),
         ("band", pa.string()),
-        ("evidence", pa.string()),
+        ("evidence", pa.dictionary(pa.int32(), pa.string())),
     ]
 )
 
@@ -114,26 +114,26 @@ def write_result(result: FileResult, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     clusters = pa.table({"record_id": result.matrix.record_ids, "golden_id": result.golden})
     pq.write_table(clusters, out / "clusters.parquet", compression="zstd")
-    _write_pairs(result, out / "pairs.parquet")
+    write_pairs(result.matrix, result.model, result.candidates.pairs, result.clusters, out / "pairs.parquet")
     write_model(result.model, out / "model.json")
     facts = _facts(result)
     write_json(out / "report.json", facts)
     (out / "report.md").write_text(_report(result, facts), encoding="utf-8")
 
 
-def _write_pairs(result: FileResult, path: Path) -> None:
-    """Write the scored pairs, some at a time: the evidence of all of them at once would be larger than the records."""
+def write_pairs(matrix: Matrix, model: Model, pairs: Pairs, clusters: Clusters, path: Path) -> None:
+    """Write scored pairs, some at a time. Their evidence is the levels; what the score has beyond them is rarity."""
     none: LongArray = np.zeros(0, dtype=np.int64)
-    ids, every = result.matrix.record_ids, result.candidates.pairs
-    with pq.ParquetWriter(path, PAIRS_SCHEMA, compression="zstd") as writer:
-        for start in range(0, max(len(every), 1), PAIRS_AT_ONCE):
-            pairs = every.take(slice(start, start + PAIRS_AT_ONCE))
+    texts, _ = level_evidence(model, pairs.levels)
+    with pq.ParquetWriter(path, PAIRS_SCHEMA, compression="zstd", use_dictionary=["band", "evidence"]) as writer:
+        for start in range(0, max(len(pairs), 1), PAIRS_AT_ONCE):
+            part = pairs.take(slice(start, start + PAIRS_AT_ONCE))
             columns = [
-                ids.take(pa.array(pairs.left)),
-                ids.take(pa.array(pairs.right)),
-                pa.array(pairs.scores),
-                bands(result.clusters, none, pairs, result.model),
-                evidence(result.model, pairs.levels, pairs.scores),
+                matrix.record_ids.take(pa.array(part.left)),
+                matrix.record_ids.take(pa.array(part.right)),
+                pa.array(part.scores),
+                bands(clusters, none, part, model),
+                texts[start : start + PAIRS_AT_ONCE],
             ]
             writer.write_table(pa.table(columns, schema=PAIRS_SCHEMA))
 

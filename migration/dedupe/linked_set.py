@@ -11,6 +11,7 @@ import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,8 @@ from migration.dedupe.model import Model, read_model, write_model
 from migration.dedupe.people import normalise_people
 from migration.dedupe.placeholders import Placeholder, remove_placeholders
 from migration.errors import SourceError
-from migration.layers import code_version, hash_file, write_json
+from migration.fingerprint import combine_hashes
+from migration.layers import hash_file, write_json
 
 ARRAYS = ("rows", "left", "right", "scores", "levels", "rules", "of", "ambiguous", "alarms", "component", "is_person")
 TEXTS = ("record_ids", "values", "golden")
@@ -46,6 +48,13 @@ class LinkedSet:
     clusters: Clusters
     golden: pa.Array
     is_person: BoolArray
+    is_new: BoolArray | None = None
+    """Records that joined last; None where all were linked at once."""
+
+    def new_pairs(self) -> Pairs:
+        """The pairs with a record that joined last."""
+        pairs = self.candidates.pairs
+        return pairs if self.is_new is None else pairs.take(self.is_new[pairs.left] | self.is_new[pairs.right])
 
 
 def join_records(linked: LinkedSet, records: pa.Table, threads: int) -> tuple[LinkedSet, tuple[Placeholder, ...]]:
@@ -72,7 +81,8 @@ def join_records(linked: LinkedSet, records: pa.Table, threads: int) -> tuple[Li
     guards = Guards(pseudo=~is_person)
     clusters = cluster_records(matrix, linked.model, candidates.pairs, guards, threads, clusters_before)
     golden = _golden_ids(matrix, clusters, clusters_before, linked.golden, joined.old)
-    return LinkedSet(matrix, linked.model, linked.rules, candidates, clusters, golden, is_person), placeholders
+    whole = LinkedSet(matrix, linked.model, linked.rules, candidates, clusters, golden, is_person, is_new)
+    return whole, placeholders
 
 
 def _golden_ids(matrix: Matrix, clusters: Clusters, before: Clusters, golden: pa.Array, old: IntArray) -> pa.Array:
@@ -104,7 +114,7 @@ def save_linked_set(linked: LinkedSet, folder: Path) -> None:
             writer.write_table(table)
     write_model(linked.model, temporary / "model.json")
     facts = {
-        "code_version": code_version(),
+        "code_version": linking_version(),
         "columns": list(matrix.columns),
         "numbers": sorted(matrix.numbers),
         "rules": [asdict(r) for r in linked.rules],
@@ -133,6 +143,14 @@ def load_linked_set(folder: Path) -> LinkedSet:
     return LinkedSet(matrix, model, rules, Candidates(pairs, ()), clusters, text["golden"], array["is_person"])
 
 
+@lru_cache(maxsize=1)
+def linking_version() -> str:
+    """Hash of this package's source: what other code coded and scored is not joined to."""
+    root = Path(__file__).resolve().parent
+    files = sorted(p for p in root.rglob("*") if p.suffix in {".py", ".csv"})
+    return combine_hashes(f"{p.relative_to(root)}={hash_file(p)}" for p in files)
+
+
 def _read_text(folder: Path, name: str) -> pa.Array:
     with pa.ipc.open_file(folder / f"{name}.arrow") as reader:
         column = reader.read_all().column(name)
@@ -145,7 +163,7 @@ def _read_manifest(folder: Path) -> Mapping[str, Any]:
     if not path.exists():
         raise SourceError(where, "no manifest.json", "a set that was written whole", "Link the records afresh.")
     facts = json.loads(path.read_text(encoding="utf-8"))
-    if facts["code_version"] != code_version():
+    if facts["code_version"] != linking_version():
         raise SourceError(where, "a set that other code wrote", "one of this version", "Link the records afresh.")
     changed = [name for name, digest in facts["files"].items() if hash_file(folder / name) != digest]
     if changed:

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from migration.dedupe.candidates import Pairs
 from migration.dedupe.clustering import Clusters
-from migration.dedupe.compiled import FloatArray, LongArray
+from migration.dedupe.compiled import BoolArray, FloatArray, LongArray
 from migration.dedupe.golden import redirect_ids
 from migration.dedupe.kernel import LEVEL_BITS
 from migration.dedupe.model import Model
@@ -47,7 +47,7 @@ LEFT JOIN (
     FROM crime_nominal c JOIN crime_report r USING (crime_report_id) GROUP BY c.nominal_id
 ) AS r USING (nominal_id)
 """
-BANDS = np.asarray(["REJECT", "REVIEW", "AMBIGUOUS", "AUTO"], dtype=object)
+BANDS = pa.array(["REJECT", "REVIEW", "AMBIGUOUS", "AUTO"])
 
 
 def national_link_schema() -> pa.Schema:
@@ -88,10 +88,18 @@ def bands(clusters: Clusters, kept: LongArray, pairs: Pairs, model: Model) -> pa
     key = pairs.left.astype(np.int64) * len(clusters.of) + pairs.right
     same = clusters.of[pairs.left] == clusters.of[pairs.right]
     number = np.where(pairs.scores >= model.thresholds.review, 1, 0)
-    number[np.isin(key, clusters.ambiguous) & (number == 1)] = 2
-    number[np.isin(key, kept)] = 0
+    number[_is_listed(key, clusters.ambiguous) & (number == 1)] = 2
+    number[_is_listed(key, kept)] = 0
     number[same] = 3
-    return pa.array(BANDS[number], pa.string())
+    return pa.DictionaryArray.from_arrays(pa.array(number.astype(np.int8)), BANDS).cast(pa.string())
+
+
+def _is_listed(keys: LongArray, listed: LongArray) -> BoolArray:
+    """Which keys are in a sorted list."""
+    if not len(listed):
+        return np.zeros(len(keys), dtype=np.bool_)
+    place = np.minimum(np.searchsorted(listed, keys), len(listed) - 1)
+    return np.asarray(listed[place] == keys, dtype=np.bool_)
 
 
 def write_candidates(context: RunContext, writer: LayerWriter, linked: Linked, model: Model) -> None:
@@ -125,6 +133,18 @@ def rule_names(pairs: Pairs) -> pa.Array:
 
 def evidence(model: Model, packed: LongArray, scores: FloatArray) -> pa.Array:
     """Evidence of every pair as JSON: level and weight per comparison, and what term frequencies added in all."""
+    levels, totals = level_evidence(model, packed)
+    added, place = np.unique(np.round(scores - totals, 3) + 0.0, return_inverse=True)
+    frequency = pa.array([f'"frequency":{v}}}' for v in added.tolist()], pa.string()).take(pa.array(place))
+    texts = pa.array([t[:-1] for t in levels.dictionary.to_pylist()], pa.string()).take(levels.indices)
+    return pc.binary_join_element_wise(texts, frequency, ",")
+
+
+def level_evidence(model: Model, packed: LongArray) -> tuple[pa.DictionaryArray, FloatArray]:
+    """Level and weight per comparison of every pair as JSON, each outcome once, and what they weigh with the prior.
+
+    What is left of a pair's score is what the frequency of its values added.
+    """
     patterns, place = np.unique(packed, return_inverse=True)
     texts, totals = [], np.empty(len(patterns))
     for number, pattern in enumerate(patterns.tolist()):
@@ -135,11 +155,10 @@ def evidence(model: Model, packed: LongArray, scores: FloatArray) -> pa.Array:
             total += level.weight
             if not level.is_missing:
                 levels[comparison.name] = [level.name, round(level.weight, 3)]
-        texts.append(json.dumps({"levels": levels, "prior": round(model.prior, 3)}, separators=(",", ":"))[:-1])
+        texts.append(json.dumps({"levels": levels, "prior": round(model.prior, 3)}, separators=(",", ":")))
         totals[number] = total
-    rarity = np.round(scores - totals[place], 3) + 0.0
-    frequency = pa.array([f'"frequency":{v}}}' for v in rarity.tolist()], pa.string())
-    return pc.binary_join_element_wise(pa.array(texts, pa.string()).take(pa.array(place)), frequency, ",")
+    coded = pa.DictionaryArray.from_arrays(pa.array(place.astype(np.int32)), pa.array(texts, pa.string()))
+    return coded, totals[place]
 
 
 def write_golden(
