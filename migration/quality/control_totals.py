@@ -67,7 +67,7 @@ def _totals(found: Reconciliation) -> Iterator[tuple[str, str, str, str, str]]:
                 yield layer, table, "sum", name, column.total
     yield from _crime_totals(found)
     for number, item in enumerate(found.breaks, start=1):
-        yield "break", _break_place(item), f"break {number}"[:20], item.column or ALL_COLUMNS, item.check
+        yield "break", _break_place(item), f"break {number}"[:20], item.column or ALL_COLUMNS, _say_break(item)
 
 
 def _crime_totals(found: Reconciliation) -> Iterator[tuple[str, str, str, str, str]]:
@@ -82,6 +82,12 @@ def _crime_totals(found: Reconciliation) -> Iterator[tuple[str, str, str, str, s
             yield "source", RETURN, year, line, str(count)
     for codes, count in found.statement.recoded().items():
         yield "source", RETURN, "recoded", codes[:80], str(count)
+
+
+def _say_break(item: Break) -> str:
+    """What was checked, who answers for it and the first keys, as far as the value's length goes."""
+    parts = (item.check, item.owner.replace("_", " "), ", ".join(item.keys))
+    return "; ".join(part for part in parts if part)
 
 
 def _break_place(item: Break) -> str:

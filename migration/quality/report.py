@@ -108,7 +108,7 @@ def key_numbers(evidence: ReportEvidence, records: int, totals: Mapping[str, int
         (f"{records:,}", "source records, each with one outcome"),
         (f"{loaded:,}", f"loaded{share}"),
         (f"{totals.get('QUARANTINED', 0):,}", "quarantined for repair"),
-        (f"{len(evidence.breaks):,}" if evidence.totals else "–", "breaks between layers"),
+        (f"{len(evidence.breaks):,}" if evidence.totals else "–", "differences between layers (breaks)"),
         (f"{statuses[RuleStatus.FAIL]:,}", "rules fail"),
         (f"{statuses[RuleStatus.ERROR]:,}", "rules could not be run"),
         (f"{statuses[RuleStatus.NOT_APPLICABLE]:,}", "rules found no row to test"),
@@ -132,15 +132,21 @@ def group_ledger(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def group_totals(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Control totals as one line per table and layer, layers in their order."""
+    """Control totals as one line per table: its layers in their order with their rows, and the last one's content.
+
+    Tables without a row in any layer are left out.
+    """
     order = ("source", "raw", "mapped", "located", "linked", "staging", "national")
-    lines: dict[tuple[str, str], dict[str, str]] = {}
+    tables: dict[str, dict[str, dict[str, str]]] = {}
     for row in rows:
-        lines.setdefault((row["table_name"], row["layer"]), {})[row["measure"]] = row["value"]
-    return [
-        {"table": table, "layer": layer, "rows": int(values.get("rows", 0)), "content": values.get("content", "–")}
-        for (table, layer), values in sorted(lines.items(), key=lambda i: (i[0][0], order.index(i[0][1])))
-    ]
+        tables.setdefault(row["table_name"], {}).setdefault(row["layer"], {})[row["measure"]] = row["value"]
+    lines = []
+    for table, layers in sorted(tables.items()):
+        found = [(layer, layers[layer]) for layer in order if layer in layers]
+        counts = [(layer, int(values.get("rows", 0))) for layer, values in found]
+        if any(n for _, n in counts):
+            lines.append({"table": table, "layers": counts, "content": found[-1][1].get("content", "–")})
+    return sorted(lines, key=lambda line: (line["layers"][0][0] != "raw", line["table"]))
 
 
 def group_returns(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
