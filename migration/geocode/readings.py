@@ -36,7 +36,7 @@ class Reading:
         has_unused_number: a numeric or flat-like token has no role.
         has_room: a room within the flat or house was named.
         is_split: the name stands between the number and the street, so that the number may be the named building's.
-        is_doubtful: a word of the name may say floor, side or flat; only a name that the entry has says it does not.
+        is_doubtful: a word of the name may say number, floor, side or flat; only a name of the entry says it does not.
     """
 
     number: int = -1
@@ -91,7 +91,7 @@ def combine(items: list[Item]) -> list[Reading]:
         name=" ".join(w.text for w in before),
         tail=" ".join(w.text for w in words if w.after_street),
         is_split=any(w.position > last_number for w in before),
-        is_doubtful=any(w.text in vocabulary().ordinals or w.text.endswith("FLOOR") for w in before),
+        is_doubtful=any(w.text.endswith("FLOOR") or any(c.isdigit() for c in w.text) for w in before),
     )
     pattern = "".join(i.kind for i in marks)
     reader = _PATTERNS.get(pattern)
