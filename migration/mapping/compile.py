@@ -6,7 +6,7 @@ is text, trimmed, and null where nothing is left.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from migration.mapping import dates
 from migration.mapping.expressions import (
@@ -186,8 +186,15 @@ class Compiler:
     def _parse(self, node: Parse) -> Value:
         inner = self.query.settle(self.value(node.inner))
         parser = PARSERS[node.parser]
-        built = parser.build(inner.sql, node.options, Target(self._target_type(), self.as_at))
-        value = self.query.column(built.value, inner.level)
+        target, level = Target(self._target_type(), self.as_at), inner.level
+        formats = (
+            dates.read_formats(node.options.get("formats"), parser.default_formats) if parser.default_formats else ()
+        )
+        if any(f.pattern in dates.ISO_READERS for f in formats):
+            held = self.query.column(dates.cast_sql(inner.sql), level)
+            target, level = replace(target, held=held.sql), held.level
+        built = parser.build(inner.sql, node.options, target)
+        value = self.query.column(built.value, level)
         error = None
         if not parser.is_total:
             error = f"CASE WHEN {inner.sql} IS NOT NULL AND {value.sql} IS NULL THEN 'UNREADABLE'"

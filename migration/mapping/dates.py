@@ -95,9 +95,22 @@ def _natural_precision(pattern: str) -> str:
     return "MONTH" if any(d in pattern for d in ("%m", "%b", "%B")) else "YEAR"
 
 
-def naive_timestamp_sql(text: str, formats: tuple[Format, ...], century: object, as_at: str) -> str:
-    """SQL of the wall-clock timestamp a text stands for; null where no format reads it."""
-    cases = [f"{reader}({text})" for pattern, reader in ISO_READERS.items() if pattern in {f.pattern for f in formats}]
+def cast_sql(text: str) -> str:
+    """SQL that the readers of `ISO_READERS` check: what a text is by itself, if it is a point in time."""
+    return f"TRY_CAST({text} AS TIMESTAMP)"
+
+
+def naive_timestamp_sql(
+    text: str, formats: tuple[Format, ...], century: object, as_at: str, held: str | None = None
+) -> str:
+    """SQL of the wall-clock timestamp a text stands for; null where no format reads it.
+
+    Args:
+        held: column that holds `cast_sql` of the text; worked out in place where there is none.
+    """
+    patterns = {f.pattern for f in formats}
+    cast = held or cast_sql(text)
+    cases = [f"{reader}({text}, {cast})" for pattern, reader in ISO_READERS.items() if pattern in patterns]
     for item in formats:
         parsed = f"try_strptime({text}, {literal(item.pattern)})"
         if "%z" in item.pattern:

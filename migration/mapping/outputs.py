@@ -16,8 +16,9 @@ from migration.errors import ReconciliationError
 from migration.fingerprint import join_texts_sql, value_text_sql
 from migration.layers import LayerWriter, parquet_metadata
 from migration.mapping.compile import crosswalk_relation
-from migration.mapping.expressions import Lookup
+from migration.mapping.expressions import Lookup, RecordId
 from migration.mapping.fates import Decided
+from migration.mapping.keys import ID_LENGTH
 from migration.mapping.literals import literal, name
 from migration.mapping.model import Pack, Record
 from migration.mapping.prepare import insert_rows
@@ -54,25 +55,38 @@ def _entity_select(context: RunContext, pack: Pack, entity: Entity, decided: Dec
     types = {f.name: duckdb_type(f) for f in entity.fields}
     # the texts of the row hash in a layer of their own: each is used several times above
     texts = {f"_text_{i}": value_text_sql(name(f), types[f]) for i, f in enumerate(hashed)}
+    ids = {f.name for f in entity.fields if f.name == entity.key[-1] or _is_record_id(record, f)}
+    sizes = {text: ID_LENGTH for text, f in zip(texts, hashed, strict=True) if f in ids}
     lineage = {
-        "division_code": literal(pack.division),
-        "source_system": literal(record.system),
-        "source_table": literal(record.table),
+        "division_code": _same_sql(pack.division),
+        "source_system": _same_sql(record.system),
+        "source_table": _same_sql(record.table),
         "source_key": "_key",
         "source_row": "_source_row",
-        "run_id": literal(context.run_id),
-        "mapping_version": literal(pack.version),
-        "row_hash": f"md5({join_texts_sql({t: t for t in texts})})",
-        "security_marking": literal(pack.system(record.system).marking),
+        "run_id": _same_sql(context.run_id),
+        "mapping_version": _same_sql(pack.version),
+        "row_hash": f"md5({join_texts_sql({t: t for t in texts}, sizes)})",
+        "security_marking": _same_sql(pack.system(record.system).marking),
         "retention_class": "_retention",
     }
-    columns = ", ".join(f"{_column_sql(f, lineage)}::{types[f.name]} AS {name(f.name)}" for f in entity.fields)
+    columns = ", ".join(f"{_column_sql(f, lineage, types[f.name])} AS {name(f.name)}" for f in entity.fields)
     layer = ", ".join(f"{sql} AS {key}" for key, sql in texts.items())
     return f"SELECT {columns} FROM (SELECT *, {layer} FROM {decided.table} WHERE _outcome = 'LOADED')"
 
 
-def _column_sql(field: Field, lineage: dict[str, str]) -> str:
-    return lineage[field.name] if field.is_lineage else name(field.name)
+def _is_record_id(record: Record, field: Field) -> bool:
+    item = record.field(field.name)
+    return field.references is not None and item is not None and isinstance(item.expression, RecordId)
+
+
+def _same_sql(text: str) -> str:
+    """The same text in every row: Parquet gets it as text, and DuckDB need not look each one up in a dictionary."""
+    return f"{literal(text)}::ENUM({literal(text)})"
+
+
+def _column_sql(field: Field, lineage: dict[str, str], type_name: str) -> str:
+    sql = lineage[field.name] if field.is_lineage else name(field.name)
+    return sql if "::ENUM" in sql else f"{sql}::{type_name}"
 
 
 def write_dispositions(

@@ -16,10 +16,11 @@ Options = Mapping[str, object]
 
 @dataclass(frozen=True)
 class Target:
-    """What a parser reads for: DuckDB type of the field, and the pack's day."""
+    """What a parser reads for: DuckDB type of the field, the pack's day, and `held` of `dates.naive_timestamp_sql`."""
 
     type: str
     as_at: str
+    held: str | None = None
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,17 @@ class Parsed:
 
 @dataclass(frozen=True)
 class Parser:
-    """A parser and the options it takes. `is_total`: it reads every text, so nothing can be unread."""
+    """A parser and the options it takes.
+
+    Attributes:
+        is_total: it reads every text, so nothing can be unread.
+        default_formats: of dates and times, those it reads where a pack lists none.
+    """
 
     build: Callable[[str, Options, Target], Parsed]
     options: frozenset[str] = frozenset()
     is_total: bool = False
+    default_formats: tuple[str, ...] = ()
 
 
 DATE_OPTIONS = frozenset({"formats", "century", "earliest", "latest"})
@@ -70,7 +77,7 @@ def _macro(name: str) -> Parser:
 
 def _date(text: str, options: Options, target: Target) -> Parsed:
     formats = dates.read_formats(options.get("formats"), dates.ISO_DATES)
-    value = f"{dates.naive_timestamp_sql(text, formats, options.get('century'), target.as_at)}::DATE"
+    value = f"{dates.naive_timestamp_sql(text, formats, options.get('century'), target.as_at, target.held)}::DATE"
     error = dates.range_error_sql("{value}", options.get("earliest"), options.get("latest"), target.as_at)
     return Parsed(value, error)
 
@@ -81,7 +88,7 @@ def _timestamp(text: str, options: Options, target: Target) -> Parsed:
     A format with an offset gives UTC itself: its zone is UTC.
     """
     formats = dates.read_formats(options.get("formats"), dates.ISO_FORMATS)
-    value = dates.naive_timestamp_sql(text, formats, options.get("century"), target.as_at)
+    value = dates.naive_timestamp_sql(text, formats, options.get("century"), target.as_at, target.held)
     error = dates.range_error_sql("{value}", options.get("earliest"), options.get("latest"), target.as_at)
     zone = dates.read_zone(options.get("zone"))
     if any("%z" in f.pattern for f in formats) and zone != "UTC":
@@ -148,8 +155,8 @@ def _name(text: str, options: Options, _target: Target) -> Parsed:
 
 
 PARSERS: Mapping[str, Parser] = {
-    "date": Parser(_date, DATE_OPTIONS),
-    "timestamp": Parser(_timestamp, DATE_OPTIONS | {"zone", "ambiguous"}),
+    "date": Parser(_date, DATE_OPTIONS, default_formats=dates.ISO_DATES),
+    "timestamp": Parser(_timestamp, DATE_OPTIONS | {"zone", "ambiguous"}, default_formats=dates.ISO_FORMATS),
     "precision": Parser(_precision, frozenset({"formats"})),
     "integer": _macro("read_integer"),
     "decimal": Parser(_decimal),

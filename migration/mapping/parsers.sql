@@ -12,12 +12,9 @@ CREATE OR REPLACE MACRO cut(x, size) AS CASE WHEN strlen(x) <= size THEN x ELSE 
 -- The day in UTC of a point in time, in a session in UTC, without asking any time zone.
 CREATE OR REPLACE MACRO utc_day(t) AS make_timestamp(epoch_us(t))::DATE;
 -- `2019-01-31 10:15:00` and `2019-01-31`, and nothing else: what is read is written back and has to be the same text.
-CREATE OR REPLACE MACRO iso_timestamp(x) AS (
-    CASE WHEN strlen(x) = 19 AND TRY_CAST(x AS TIMESTAMP)::VARCHAR = x THEN TRY_CAST(x AS TIMESTAMP) END
-);
-CREATE OR REPLACE MACRO iso_date(x) AS (
-    CASE WHEN strlen(x) = 10 AND TRY_CAST(x AS DATE)::VARCHAR = x THEN TRY_CAST(x AS DATE)::TIMESTAMP END
-);
+-- `held` is TRY_CAST(x AS TIMESTAMP), worked out once.
+CREATE OR REPLACE MACRO iso_timestamp(x, held) AS CASE WHEN strlen(x) = 19 AND held::VARCHAR = x THEN held END;
+CREATE OR REPLACE MACRO iso_date(x, held) AS CASE WHEN strlen(x) = 10 AND held::DATE::VARCHAR = x THEN held END;
 CREATE OR REPLACE MACRO same_day(t, moved) AS CASE WHEN day(t) = day(moved) THEN moved END;
 CREATE OR REPLACE MACRO with_pivot(t, last_year) AS (
     CASE WHEN year(t) % 100 > last_year AND year(t) >= 2000 THEN same_day(t, t - INTERVAL 100 YEAR)
@@ -43,8 +40,15 @@ CREATE OR REPLACE MACRO month_day(t) AS month(t) * 100 + day(t);
 CREATE OR REPLACE MACRO may_change_clock(t) AS (
     month(t) IN (3, 10) AND (t < TIMESTAMP '1972-01-01' OR (dayofweek(t) = 0 AND hour(t) < 4))
 );
+-- Since 1996 summer time has begun on the last Sunday of March and ended on the last Sunday of October.
+CREATE OR REPLACE MACRO last_sunday(t) AS day(t) - dayofweek(t);
+CREATE OR REPLACE MACRO is_summer(t) AS (
+    month(t) BETWEEN 4 AND 9 OR (month(t) = 3 AND last_sunday(t) >= 25) OR (month(t) = 10 AND last_sunday(t) < 25)
+);
 CREATE OR REPLACE MACRO london_to_utc(t, later) AS (
-    CASE WHEN t >= TIMESTAMP '1972-01-01' AND (month_day(t) < 316 OR month_day(t) >= 1101) THEN as_utc(t)
+    CASE WHEN t >= TIMESTAMP '1996-01-01' AND NOT may_change_clock(t)
+         THEN make_timestamptz(epoch_us(t) - CASE WHEN is_summer(t) THEN 3600000000 ELSE 0 END)
+         WHEN t >= TIMESTAMP '1972-01-01' AND (month_day(t) < 316 OR month_day(t) >= 1101) THEN as_utc(t)
          WHEN t >= TIMESTAMP '1972-01-01' AND month_day(t) BETWEEN 401 AND 1021 THEN as_utc(t - INTERVAL 1 HOUR)
          WHEN t >= TIMESTAMP '1972-01-01' AND NOT may_change_clock(t) THEN timezone('Europe/London', t)
          ELSE zone_to_utc(t, 'Europe/London', later) END

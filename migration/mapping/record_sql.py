@@ -212,7 +212,9 @@ class RecordSql:
         stopping = sorted(_stopping_errors(item))
         cases = []
         if error is not None and stopping:
-            cases.append(f"WHEN {error} IN ({', '.join(map(literal, stopping))}) THEN {error}")
+            others = sorted({*ON_ERROR, *CODE_ERRORS, *KEPT} - {*stopping})
+            listed = ("NOT IN", others) if len(others) < len(stopping) else ("IN", stopping)  # DuckDB joins long lists
+            cases.append(f"WHEN {error} {listed[0]} ({', '.join(map(literal, listed[1]))}) THEN {error}")
         if item.is_required:
             cases.append(
                 f"WHEN {held.sql} IS NULL THEN {f'coalesce({error}, ' if error else ''}'MISSING'{')' if error else ''}"

@@ -65,6 +65,7 @@ def open_session(memory: str, work: Path) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(":memory:", config={"threads": 1, "memory_limit": memory, "temp_directory": str(work)})
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET preserve_insertion_order = false")
+    connection.execute("SET enable_progress_bar = false")
     prepare.prepare_session(connection)
     return connection
 
