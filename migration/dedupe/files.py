@@ -8,7 +8,8 @@ order. Refuses: what `roles.py` refuses.
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +20,11 @@ import pyarrow.parquet as pq
 from migration.dedupe.blocking import Rule, build_blocks, rank_records
 from migration.dedupe.candidates import RANK_COLUMNS, Candidates, Pairs, find_candidates
 from migration.dedupe.clustering import Clusters, Guards, cluster_records
-from migration.dedupe.compiled import LongArray
+from migration.dedupe.compiled import BoolArray, LongArray
 from migration.dedupe.evaluation import Evaluation, evaluate_clusters
 from migration.dedupe.golden import golden_ids
 from migration.dedupe.levels import LINKAGE_COLUMNS, people_rules, untrained_model
+from migration.dedupe.linked_set import LinkedSet, join_records
 from migration.dedupe.matrix import RECORD_ID, Matrix, build_matrix
 from migration.dedupe.model import Model, write_model
 from migration.dedupe.outputs import bands, level_evidence
@@ -61,6 +63,8 @@ class FileResult:
     placeholders: tuple[Placeholder, ...]
     evaluation: Evaluation | None
     seconds: float
+    rules: tuple[Rule, ...] = ()
+    is_person: BoolArray | None = None
 
 
 def link_records(
@@ -91,7 +95,30 @@ def link_records(
         evaluation = evaluate_clusters(clusters.of, np.asarray(_in_matrix_order(truth, records).to_pylist()))
     golden = golden_ids(matrix.record_ids, clusters.of)
     seconds = time.monotonic() - started
-    return FileResult(matrix, used, candidates, clusters, golden, placeholders, evaluation, seconds)
+    person = ~np.asarray(pseudo).astype(np.bool_)
+    return FileResult(matrix, used, candidates, clusters, golden, placeholders, evaluation, seconds, rules, person)
+
+
+def kept_set(result: FileResult) -> LinkedSet:
+    """What is kept of a linked table for the records that will join it."""
+    is_person = np.ones(len(result.matrix), dtype=np.bool_) if result.is_person is None else result.is_person
+    return LinkedSet(
+        result.matrix, result.model, result.rules, result.candidates, result.clusters, result.golden, is_person
+    )
+
+
+def join_table(linked: LinkedSet, records: pa.Table, threads: int) -> tuple[FileResult, LinkedSet]:
+    """Records in the role vocabulary linked into a set: the clusters of all, the pairs of the new ones; and the set.
+
+    Raises:
+        SourceError: a record has no key, or one that another has, or a role that the set does not have.
+    """
+    started = time.monotonic()
+    joined, placeholders = join_records(linked, records, threads)
+    fresh = replace(joined.candidates, pairs=joined.new_pairs())
+    seconds = time.monotonic() - started
+    result = FileResult(joined.matrix, joined.model, fresh, joined.clusters, joined.golden, placeholders, None, seconds)
+    return result, joined
 
 
 def _in_matrix_order(values: pa.Array, records: pa.Table) -> pa.Array:
@@ -112,13 +139,17 @@ def choose_rules(matrix: Matrix, present: frozenset[str]) -> tuple[Rule, ...]:
 def write_result(result: FileResult, out: Path) -> None:
     """Write the files of a linked table into a folder."""
     out.mkdir(parents=True, exist_ok=True)
-    clusters = pa.table({"record_id": result.matrix.record_ids, "golden_id": result.golden})
-    pq.write_table(clusters, out / "clusters.parquet", compression="zstd")
-    write_pairs(result.matrix, result.model, result.candidates.pairs, result.clusters, out / "pairs.parquet")
-    write_model(result.model, out / "model.json")
-    facts = _facts(result)
-    write_json(out / "report.json", facts)
-    (out / "report.md").write_text(_report(result, facts), encoding="utf-8")
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        pairs = pool.submit(
+            write_pairs, result.matrix, result.model, result.candidates.pairs, result.clusters, out / "pairs.parquet"
+        )
+        clusters = pa.table({"record_id": result.matrix.record_ids, "golden_id": result.golden})
+        pq.write_table(clusters, out / "clusters.parquet", compression="zstd", use_dictionary=["golden_id"])
+        write_model(result.model, out / "model.json")
+        facts = _facts(result)
+        write_json(out / "report.json", facts)
+        (out / "report.md").write_text(_report(result, facts), encoding="utf-8")
+        pairs.result()
 
 
 def write_pairs(matrix: Matrix, model: Model, pairs: Pairs, clusters: Clusters, path: Path) -> None:

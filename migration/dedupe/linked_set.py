@@ -61,9 +61,11 @@ def join_records(linked: LinkedSet, records: pa.Table, threads: int) -> tuple[Li
     """The set with more records, in the role vocabulary, linked into it; and what of theirs says nothing.
 
     Raises:
-        SourceError: a record has no key, or one that another has, in the set or among the records.
+        SourceError: a record has no key, or one that another has, in the set or among the records, or a role that the
+            set does not have.
     """
     people, placeholders = remove_placeholders(normalise_people(records))
+    _refuse_other_roles(linked, people)
     own = build_matrix(people, tuple(linked.matrix.columns))
     own = replace(own, numbers=linked.matrix.numbers)
     joined = join_matrices(linked.matrix, own)
@@ -83,6 +85,14 @@ def join_records(linked: LinkedSet, records: pa.Table, threads: int) -> tuple[Li
     golden = _golden_ids(matrix, clusters, clusters_before, linked.golden, joined.old)
     whole = LinkedSet(matrix, linked.model, linked.rules, candidates, clusters, golden, is_person, is_new)
     return whole, placeholders
+
+
+def _refuse_other_roles(linked: LinkedSet, people: pa.Table) -> None:
+    """Identifiers and extra columns are the table's own: the set cannot compare one that it was made without."""
+    free = [c for c in people.column_names if c.startswith(("id_", "extra_")) and c not in linked.matrix.columns]
+    if free:
+        expected = "the roles of the linked set"
+        raise SourceError("records to link into a set", f"roles {free}", expected, "Link all records afresh.")
 
 
 def _golden_ids(matrix: Matrix, clusters: Clusters, before: Clusters, golden: pa.Array, old: IntArray) -> pa.Array:

@@ -5,16 +5,22 @@ import random
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+import yaml
+from typer.testing import CliRunner
 
+from migration.cli import build_app
 from migration.dedupe.blocking import Rule
 from migration.dedupe.candidates import find_candidates
 from migration.dedupe.clustering import Guards, cluster_records
+from migration.dedupe.files import link_records
 from migration.dedupe.golden import golden_ids
 from migration.dedupe.increment import join_matrices
 from migration.dedupe.levels import LINKAGE_COLUMNS, people_rules, untrained_model
 from migration.dedupe.linked_set import LinkedSet, join_records, load_linked_set, save_linked_set
 from migration.dedupe.matrix import build_matrix
+from migration.dedupe.model import read_model
 from migration.dedupe.people import normalise_people
 from migration.dedupe.placeholders import remove_placeholders
 from migration.errors import SourceError
@@ -103,3 +109,33 @@ def test_a_set_with_a_changed_file_is_refused(tmp_path):
         file.write(b"x")
     with pytest.raises(SourceError, match=r"changed files \['of.npy'\]"):
         load_linked_set(tmp_path / "set")
+
+
+def test_a_role_that_the_set_does_not_have_is_refused():
+    linked = link(invented(30, "D", 1), people_rules(set(LINKAGE_COLUMNS)))
+    records = invented(30, "N", 2).append_column("id_nhs", pa.array(["1"] * 30))
+    with pytest.raises(SourceError, match="id_nhs"):
+        join_records(linked, records, 1)
+
+
+def test_the_commands_keep_a_set_and_join_it(tmp_path):
+    roles = {c: c for c in invented(1, "D", 1).column_names}
+    (tmp_path / "roles.yml").write_text(yaml.safe_dump({"columns": roles}), encoding="utf-8")
+    tables = {d: invented(90, d, seed) for seed, d in enumerate("DN")}
+    for name, table in tables.items():
+        pq.write_table(table, tmp_path / f"{name}.parquet")
+    shared = ["--columns", str(tmp_path / "roles.yml")]
+    kept, out = str(tmp_path / "set"), str(tmp_path / "out")
+    runner, app = CliRunner(), build_app()
+    first = runner.invoke(app, ["dedupe", "file", str(tmp_path / "D.parquet"), *shared, "--out", out, "--keep", kept])
+    assert first.exit_code == 0, first.output
+    second = runner.invoke(app, ["dedupe", "join", str(tmp_path / "N.parquet"), *shared, "--set", kept, "--out", out])
+    assert second.exit_code == 0, second.output
+    model = read_model(tmp_path / "out" / "model.json")
+    whole = link_records(pa.concat_tables(tables.values()), 1, model)
+    clusters = pq.read_table(tmp_path / "out" / "clusters.parquet")
+    assert clusters["golden_id"].combine_chunks().equals(whole.golden)
+    pairs = pq.read_table(tmp_path / "out" / "pairs.parquet")
+    assert pairs.column_names == ["left", "right", "score", "band", "evidence"]
+    ends = zip(pairs["left"].to_pylist(), pairs["right"].to_pylist(), strict=True)
+    assert all("-N-" in left or "-N-" in right for left, right in ends)
