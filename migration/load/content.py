@@ -41,11 +41,17 @@ def digest_columns(entity: Entity) -> tuple[str, ...]:
     return tuple(sorted(set(entity.field_names) - VOLATILE_COLUMNS))
 
 
-def digest_sql(columns: Iterable[str]) -> str:
-    """SQL select list: rows, and the sums of both halves of each row's MD5, over the given columns."""
-    row = f"md5(ROW({', '.join(quote(c) for c in columns)})::text)"
-    halves = [f"coalesce(sum(('x' || {part}({row}, 16))::bit(64)::bigint::numeric), 0)" for part in ("left", "right")]
-    return ", ".join(["count(*)", *halves])
+def digest_sql(columns: Iterable[str], rows: str, group: str = "") -> str:
+    """SELECT of the rows, and the sums of both halves of each row's MD5, over columns of `rows` (FROM and WHERE).
+
+    A row is hashed once, in a layer of its own. With `group`, one line per value of that column, which comes first.
+    """
+    names = ", ".join(quote(c) for c in columns)
+    first = f"{quote(group)}, " if group else ""
+    halves = [f"coalesce(sum(('x' || {part}(h, 16))::bit(64)::bigint), 0)" for part in ("left", "right")]
+    hashed = f"SELECT {first}md5(ROW({names})::text) AS h FROM {rows} OFFSET 0"
+    tail = " GROUP BY 1 ORDER BY 1" if group else ""
+    return f"SELECT {first}count(*), {', '.join(halves)} FROM ({hashed}) AS hashed{tail}"
 
 
 def prepare_session(connection: sa.Connection) -> None:
@@ -62,7 +68,7 @@ def prepare_session(connection: sa.Connection) -> None:
 def digest_table(connection: sa.Connection, schema: str, table: str, entity: Entity) -> Digest:
     """Digest of one table with an entity's columns."""
     prepare_session(connection)
-    query = f"SELECT {digest_sql(digest_columns(entity))} FROM {qualified(schema, table)}"
+    query = digest_sql(digest_columns(entity), qualified(schema, table))
     rows, lower, upper = connection.execute(sa.text(query)).one()
     return Digest(entity.name, "", int(rows), int(lower), int(upper))
 
@@ -73,15 +79,12 @@ def national_digests(connection: sa.Connection) -> list[Digest]:
     schema = load_schema()
     digests: list[Digest] = []
     for entity in schema.partitioned_entities():
-        query = (
-            f"SELECT {quote(PARTITION_COLUMN)}, {digest_sql(digest_columns(entity))} "
-            f"FROM {qualified(NATIONAL, entity.name)} GROUP BY 1 ORDER BY 1"
-        )
+        query = digest_sql(digest_columns(entity), qualified(NATIONAL, entity.name), PARTITION_COLUMN)
         for division, rows, lower, upper in connection.execute(sa.text(query)):
             digests.append(Digest(entity.name, division, int(rows), int(lower), int(upper)))
     for name, condition in LIVE_ONLY.items():
         entity = schema.entity(name)
-        query = f"SELECT {digest_sql(digest_columns(entity))} FROM {qualified(NATIONAL, name)} WHERE {condition}"
+        query = digest_sql(digest_columns(entity), f"{qualified(NATIONAL, name)} WHERE {condition}")
         rows, lower, upper = connection.execute(sa.text(query)).one()
         digests.append(Digest(name, "", int(rows), int(lower), int(upper)))
     return [d for d in digests if d.rows]

@@ -72,9 +72,8 @@ def evidence_hash(connection: sa.Connection, context: RunContext) -> str:
 
 def _read_control(connection: sa.Connection, name: str, columns: tuple[str, ...], context: RunContext) -> EvidencePart:
     prepare_session(connection)
-    query = (
-        f"SELECT {digest_sql(columns)} FROM control.{quote(name)} WHERE run_id = :run_id AND division_code = :division"
-    )
+    rows_of_run = f"control.{quote(name)} WHERE run_id = :run_id AND division_code = :division"
+    query = digest_sql(columns, rows_of_run)
     parameters = {"run_id": context.run_id, "division": context.division}
     rows, lower, upper = connection.execute(sa.text(query), parameters).one()
     return EvidencePart(f"control.{name}", int(rows), f"{lower}/{upper}")
@@ -94,6 +93,6 @@ def _read_waivers(connection: sa.Connection, context: RunContext) -> EvidencePar
     """The division's waivers; those of other divisions are nothing to this run."""
     prepare_session(connection)
     columns = [c.name for c in table_of("waiver").columns]
-    query = f"SELECT {digest_sql(columns)} FROM control.waiver WHERE division_code = :division"
+    query = digest_sql(columns, "control.waiver WHERE division_code = :division")
     rows, lower, upper = connection.execute(sa.text(query), {"division": context.division}).one()
     return EvidencePart("control.waiver", int(rows), f"{lower}/{upper}")

@@ -118,6 +118,12 @@ class Lake:
                 write_rows(writer.path(entity.name), entity, rows)
                 ledger += [_disposition(context, entity.name, n) for n in range(1, len(names) + 1)]
             write_rows(writer.path("disposition"), load_schema().entity("disposition"), ledger)
+        match = load_schema().entity("location_match")
+        rows = [make_row(match, context.division, n, context.run_id) for n in range(1, len(names) + 1)]
+        for row in rows:
+            row["location_id"] = record_id(context.division, "location", rows.index(row) + 1)
+        with write_layer(context, Layer.LOCATED, "located") as writer:
+            write_rows(writer.path("location_match"), match, rows)
         self.write_codes(context, {})
 
     def write_codes(self, context: RunContext, proposed: dict[str, int]) -> None:
@@ -133,12 +139,6 @@ class Lake:
         )
         with write_layer(context, Layer.REJECTED, "rejected") as writer:
             pq.write_table(table, writer.path("codes"))
-        match = load_schema().entity("location_match")
-        rows = [make_row(match, context.division, n, context.run_id) for n in range(1, len(names) + 1)]
-        for row in rows:
-            row["location_id"] = record_id(context.division, "location", rows.index(row) + 1)
-        with write_layer(context, Layer.LOCATED, "located") as writer:
-            write_rows(writer.path("location_match"), match, rows)
 
     def write_linked(self, context: RunContext, published: Sequence[PublishedRun]) -> None:
         runs = sorted([*published, PublishedRun(context.division, context.run_id)], key=lambda r: r.division)

@@ -23,5 +23,7 @@ def test_digest_columns_leave_out_only_which_run_and_when() -> None:
         assert list(digest_columns(entity)) == sorted(digest_columns(entity))
 
 
-def test_digest_sql_quotes_its_columns() -> None:
-    assert 'ROW("a", "b""c")' in digest_sql(["a", 'b"c'])
+def test_digest_sql_quotes_its_columns_and_hashes_a_row_once() -> None:
+    sql = digest_sql(["a", 'b"c'], "t", "g")
+    assert sql.count('md5(ROW("a", "b""c")::text)') == 1
+    assert sql.startswith('SELECT "g", count(*)') and sql.endswith("GROUP BY 1 ORDER BY 1")
