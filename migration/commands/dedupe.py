@@ -1,8 +1,11 @@
 """Link a division's nominals or any table of people; evaluate links; list pairs to review."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
+import sqlalchemy as sa
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -11,15 +14,27 @@ from migration.commands.explain import explain as explain_group
 from migration.commands.groups import DefaultCommandGroup
 from migration.commands.run import timing_table
 from migration.dedupe.evaluation import Evaluation, Figure
-from migration.dedupe.files import FileResult, link_records, write_result
+from migration.dedupe.files import FileResult, join_table, kept_set, link_records, write_result
 from migration.dedupe.grouped import evaluate_labels, evaluate_run, threshold_curve
 from migration.dedupe.inspection import explain_golden, explain_nominals, read_links
-from migration.dedupe.model import read_model
+from migration.dedupe.lineage import lineage_feed, write_feed
+from migration.dedupe.linked_set import load_linked_set, save_linked_set
+from migration.dedupe.model import read_model, write_model
+from migration.dedupe.national_training import (
+    choose_national_threshold,
+    national_report_lines,
+    read_truth,
+    train_national,
+    training_notes,
+)
 from migration.dedupe.review import review_queue
 from migration.dedupe.roles import read_records, read_roles
+from migration.dedupe.stage import run_time
+from migration.dedupe.thresholds import choose_thresholds, report_facts, report_lines
 from migration.dedupe.waterfall import draw_waterfall
 from migration.errors import ConfigError
-from migration.records import RunContext, Stage
+from migration.layers import write_json
+from migration.records import Layer, RunContext, Stage
 from migration.runner import run_stage
 from migration.runs import list_runs, read_run
 from migration.settings import Settings, get_settings
@@ -52,14 +67,97 @@ def file(
         Path | None, typer.Option(help="Linkage model (JSON); learned from the table if left out.")
     ] = None,
     truth: Annotated[str, typer.Option(help="Column with the true person: adds an evaluation.")] = "",
+    keep: Annotated[
+        Path | None, typer.Option(help="Folder to keep the linked set in, for `migrate dedupe join`.")
+    ] = None,
 ) -> None:
     """Link any table of people: clusters, scored pairs with evidence, the model and a report."""
     records, answer = read_records(people, read_roles(columns), truth)
     result = link_records(records, get_settings().threads, read_model(model) if model else None, answer)
     write_result(result, out)
+    if keep:
+        save_linked_set(kept_set(result), keep)
     Console().print(_summary(result))
     if result.evaluation:
         Console().print(evaluation_table(result.evaluation, "Against the truth"))
+
+
+@dedupe.command("join")
+def join(
+    people: Annotated[Path, typer.Argument(help="Table of the people who join: Parquet or CSV.")],
+    columns: Annotated[Path, typer.Option(help="Roles of its columns (YAML), as of the set's own table.")],
+    linked: Annotated[Path, typer.Option("--set", help="Folder of the linked set (`migrate dedupe file --keep`).")],
+    out: Annotated[Path, typer.Option(help="Folder to write: clusters of all records, pairs of those who join.")],
+) -> None:
+    """Link more people into a linked set, and keep the set with them; the result is that of linking all at once."""
+    records, _ = read_records(people, read_roles(columns))
+    result, joined = join_table(load_linked_set(linked), records, get_settings().threads)
+    write_result(result, out)
+    save_linked_set(joined, linked)
+    Console().print(_summary(result))
+
+
+@dedupe.command("thresholds")
+def thresholds(
+    people: Annotated[Path, typer.Argument(help="Table of people with a column that holds the true person.")],
+    columns: Annotated[Path, typer.Option(help="Roles of its columns (YAML), one of them `truth`.")],
+    out: Annotated[Path, typer.Option(help="Folder for thresholds.md and thresholds.json.")],
+    model: Annotated[
+        Path | None, typer.Option(help="Linkage model (JSON); learned from each half if left out.")
+    ] = None,
+) -> None:
+    """Choose the joining threshold on half of the labelled people, report it on the other half, write the evidence."""
+    records, answer = read_records(people, read_roles(columns))
+    if answer is None:
+        raise ConfigError(f"roles file {columns.name}", "no column with role truth", "one", "Name the true person.")
+    report = choose_thresholds(records, answer, get_settings().threads, read_model(model) if model else None)
+    out.mkdir(parents=True, exist_ok=True)
+    lines = report_lines(report, people.stem)
+    (out / "thresholds.md").write_text("\n".join(lines), encoding="utf-8")
+    write_json(out / "thresholds.json", report_facts(report))
+    Console().print("\n".join(lines), highlight=False)
+
+
+@dedupe.command("train")
+def train(
+    out: Annotated[Path, typer.Option(help="Model to write, e.g. mappings/national/linkage-model.json.")],
+    source: Annotated[str, typer.Option(help="What the runs are, for the model's notes; no personal values.")],
+    truth: Annotated[
+        list[Path] | None, typer.Option(help="person_id by nominal_id or source key; repeat for several.")
+    ] = None,
+) -> None:
+    """Learn the national model from the latest run of every division; with truth, choose its threshold and report."""
+    settings = get_settings()
+    runs = latest_runs(settings, Layer.LOCATED)
+    as_of = max(run_time(r.run_id) for r in runs).date()
+    model, records = train_national(runs, read_model(), as_of)
+    answer = read_truth(runs, truth) if truth else {}
+    report = choose_national_threshold(runs, model, as_of, answer) if answer else None
+    cohesion = report.chosen if report else model.thresholds.cohesion
+    notes = training_notes(records, len(runs), source, as_of, report)
+    model = replace(model, thresholds=replace(model.thresholds, cohesion=cohesion), notes=tuple(notes))
+    write_model(model, out)
+    lines = national_report_lines(model, report) if report else list(model.notes)
+    out.with_suffix(".md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    Console().print("\n".join(lines), highlight=False)
+
+
+@dedupe.command("lineage")
+def lineage(
+    out: Annotated[Path, typer.Option(help="File to write: .parquet or .csv.")],
+    since: Annotated[datetime | None, typer.Option(help="Only changes from this moment (UTC).")] = None,
+) -> None:
+    """Write the feed of golden ids (created, merged, split, changed, retired) from the national database's history."""
+    from migration.load.engine import open_engine
+
+    engine = open_engine(get_settings())
+    query = "SELECT nominal_id, golden_id, valid_from_utc, valid_to_utc, cause_run_id FROM control.golden_history"
+    with engine.connect() as connection:
+        rows = connection.execute(sa.text(query)).mappings().all()
+    engine.dispose()
+    feed = lineage_feed([dict(r) for r in rows], since.replace(tzinfo=UTC) if since else None)
+    write_feed(feed, out)
+    Console().print(f"{feed.num_rows:,} changes of golden ids written to {out.name}")
 
 
 def _summary(result: FileResult) -> str:
@@ -137,7 +235,7 @@ def explain_nominal(
 ) -> None:
     """Why two nominals are one person or not, or what holds a golden nominal together and what it refused."""
     settings = get_settings()
-    runs = latest_linked_runs(settings)
+    runs = latest_runs(settings, Layer.LINKED)
     console = Console()
     if not right:
         for line in explain_golden(runs, left):
@@ -149,17 +247,17 @@ def explain_nominal(
         svg.write_text(draw_waterfall(explanation), encoding="utf-8")
 
 
-def latest_linked_runs(settings: Settings) -> list[RunContext]:
-    """The latest run of every division that has been linked.
+def latest_runs(settings: Settings, layer: Layer) -> list[RunContext]:
+    """The latest run of every division that has reached a layer.
 
     Raises:
-        ConfigError: no run has been linked yet.
+        ConfigError: no run has reached it yet.
     """
     found = []
     for folder in sorted(p for p in settings.lake.glob("*") if p.is_dir()):
-        linked = [r for r in list_runs(settings, folder.name) if (r.context(settings).folder / "linked").exists()]
-        if linked:
-            found.append(max(linked, key=lambda r: r.run_id).context(settings))
+        there = [r for r in list_runs(settings, folder.name) if (r.context(settings).folder / layer.value).exists()]
+        if there:
+            found.append(max(there, key=lambda r: r.run_id).context(settings))
     if not found:
-        raise ConfigError("explain", "no linked run", "one", "Run `migrate run DIVISION` first.")
+        raise ConfigError("runs", f"none with layer {layer.value}", "one", "Run `migrate run DIVISION` first.")
     return found

@@ -160,6 +160,7 @@ def evaluate_clusters(
     ]
     low, high = np.percentile(np.asarray(draws), [2.5, 97.5], axis=0) if draws else (values, values)
     figures = [Figure(float(v), float(a), float(b)) for v, a, b in zip(values, low, high, strict=True)]
+    figures.append(_cluster_precision(cluster_numbers, people, of_interest))
     return Evaluation(
         int(counts.records.sum()),
         judged,
@@ -167,5 +168,4 @@ def evaluate_clusters(
         int(np.bincount(cluster_numbers).max(initial=0)),
         int(np.bincount(people).max(initial=0)),
         *figures,
-        _cluster_precision(cluster_numbers, people, of_interest),
     )

@@ -218,7 +218,7 @@ def untrained_model(columns: Iterable[str], prior: float = 1e-6) -> Model:
         comparisons,
         Thresholds(),
         vetoes=PEOPLE_VETOES,
-        cautions=tuple(unless_identified(c, comparisons) for c in PEOPLE_CAUTIONS),
+        cautions=(*(unless_identified(c, comparisons) for c in PEOPLE_CAUTIONS), names_alone(comparisons)),
     )
 
 
@@ -230,6 +230,19 @@ def unless_identified(combination: LevelSet, comparisons: Iterable[Comparison]) 
         if c.name.startswith(IDENTIFIER)
     }
     return LevelSet(combination.name, {**combination.levels, **identifiers})
+
+
+NAMES = frozenset({"surname", "forename", "middle", "sex"})
+
+
+def names_alone(comparisons: Iterable[Comparison]) -> LevelSet:
+    """The combination in which nothing speaks for one person but the name: everything else is missing or against it.
+
+    Two records of a name are two bearers of it until something else agrees, however rare the name.
+    """
+    others = [c for c in comparisons if c.name not in NAMES]
+    silent = {c.name: tuple(level.name for level in c.levels if level.is_missing or level.weight <= 0) for c in others}
+    return LevelSet("names_alone", silent)
 
 
 PEOPLE_VETOES = (

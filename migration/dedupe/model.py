@@ -150,7 +150,7 @@ class Thresholds:
 
     floor: float = -4.0
     review: float = 0.0
-    cohesion: float = 0.0
+    cohesion: float = -1.0
     support: float = -20.0
     lowest: float = -6.0
     highest: float = 10.0
@@ -389,4 +389,10 @@ def model_to_json(model: Model) -> dict[str, Any]:
 
 def write_model(model: Model, path: Path) -> None:
     """Write the model's artefact."""
-    path.write_text(json.dumps(model_to_json(model), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    raw = model_to_json(model)
+    # Frequencies have a line per column: indented, hundreds of thousands of values would take longer than linking.
+    tables = [f"  {json.dumps(c)}: {json.dumps(t, ensure_ascii=False)}" for c, t in raw["frequencies"].items()]
+    text = json.dumps({**raw, "frequencies": {}}, indent=1, ensure_ascii=False)
+    if tables:
+        text = text.replace('\n "frequencies": {},', '\n "frequencies": {\n' + ",\n".join(tables) + "\n },", 1)
+    path.write_text(text + "\n", encoding="utf-8")

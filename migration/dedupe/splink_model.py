@@ -1,8 +1,9 @@
-"""Splink models in and out.
+"""Splink models in.
 
-Enters: a Splink 4 or 5 model (the JSON its linker saves), or one of ours. Leaves: the other. Must hold: on the same
-pairs, an imported model gives Splink's match weights to 1e-6 (`tests/benchmarks/bench_dedupe.py` compares them in one
-run). Splink's term frequencies come from the data, so importing takes them from the matrix at hand. Refuses: a level
+Enters: a Splink 4 or 5 model (the JSON its linker saves). Leaves: a model of ours (`splink_export.py` is the way back).
+Must hold: on the same pairs, an imported model gives Splink's match weights to 1e-6 (`tests/benchmarks/bench_dedupe.py`
+compares them in one run). Splink's term frequencies come from the data: importing takes them from the matrix at hand.
+Refuses: a level
 whose SQL is none of: a column missing, equal columns, `jaro_winkler_similarity`, `jaro_similarity`, `levenshtein` or
 `damerau_levenshtein` against a number, `ELSE`, or an AND or OR of those; the message names the comparison and level.
 """
@@ -27,13 +28,6 @@ MEASURES: Mapping[str, Operation] = {
     "jaro_similarity": Operation.JARO,
     "levenshtein": Operation.LEVENSHTEIN,
     "damerau_levenshtein": Operation.DAMERAU,
-}
-FUNCTION_NAMES = {
-    Operation.JARO_WINKLER: "jaro_winkler_similarity",
-    Operation.JARO: "jaro_similarity",
-    Operation.LEVENSHTEIN: "levenshtein",
-    Operation.DAMERAU: "damerau_levenshtein",
-    Operation.ALIGNMENT: "damerau_levenshtein",
 }
 
 
@@ -138,60 +132,3 @@ def _sides(groups: tuple[str | Any, ...], comparison: str) -> tuple[str, str]:
             f"Splink model, comparison {comparison}", "a level on one side", "one of each side", "Rewrite it."
         )
     return (first, second) if first_side == "l" else (second, first)
-
-
-def export_splink(model: Model) -> dict[str, Any]:
-    """The model as Splink settings, for levels Splink's DuckDB dialect can express.
-
-    Raises:
-        ConfigError: a level compares dates as numbers or runs of columns, which plain Splink SQL cannot.
-    """
-    probability = 1.0 / (1.0 + 2.0**-model.prior)
-    return {
-        "link_type": "dedupe_only",
-        "sql_dialect": "duckdb",
-        "unique_id_column_name": "record_id",
-        "probability_two_random_records_match": probability,
-        "retain_matching_columns": False,
-        "retain_intermediate_calculation_columns": False,
-        "blocking_rules_to_generate_predictions": [],
-        "comparisons": [_export_comparison(c) for c in model.comparisons],
-    }
-
-
-def _export_comparison(comparison: Comparison) -> dict[str, Any]:
-    return {
-        "output_column_name": comparison.name,
-        "comparison_levels": [_export_level(comparison.name, level) for level in comparison.levels],
-    }
-
-
-def _export_level(comparison: str, level: Level) -> dict[str, Any]:
-    sql = " OR ".join(" AND ".join(_export_condition(comparison, t) for t in tests) for tests in level.when)
-    raw: dict[str, Any] = {"sql_condition": sql, "label_for_charts": level.name}
-    if level.is_missing:
-        return {**raw, "is_null_level": True}
-    raw |= {"m_probability": level.m, "u_probability": level.u}
-    if level.tf:
-        raw |= {
-            "tf_adjustment_column": level.tf,
-            "tf_adjustment_weight": level.tf_weight,
-            "tf_minimum_u_value": level.tf_floor,
-        }
-    return raw
-
-
-def _export_condition(comparison: str, test: Condition) -> str:
-    left, right = f'"{test.left}_l"', f'"{test.right}_r"'
-    if test.operation is Operation.ALWAYS:
-        return "ELSE"
-    if test.operation is Operation.MISSING:
-        return f'{left} IS NULL OR "{test.right}_r" IS NULL'
-    if test.operation is Operation.EQUAL:
-        return f"{left} = {right}"
-    name = FUNCTION_NAMES.get(test.operation)
-    if name is None:
-        found = f"a level with {test.operation.value}"
-        raise ConfigError(f"comparison {comparison}", found, "levels that SQL can express", "Leave the comparison out.")
-    sign = ">=" if test.operation in {Operation.JARO_WINKLER, Operation.JARO} else "<="
-    return f"{name}({left}, {right}) {sign} {test.at:g}"

@@ -19,7 +19,7 @@ from migration.dedupe.candidates import RANK_COLUMNS, score_given
 from migration.dedupe.compiled import FloatArray, LongArray
 from migration.dedupe.household import with_household
 from migration.dedupe.kernel import LEVEL_BITS
-from migration.dedupe.levels import IDENTIFIER, unless_identified
+from migration.dedupe.levels import IDENTIFIER, names_alone, unless_identified
 from migration.dedupe.matrix import Matrix, count_frequencies
 from migration.dedupe.model import Comparison, LevelSet, Model
 from migration.dedupe.program import frequency_table
@@ -68,13 +68,16 @@ def _telling(model: Model, combinations: Sequence[LevelSet]) -> tuple[LevelSet, 
     """The combinations of levels that are rare among true pairs. Learned data may be full of errors: none is a veto."""
     shares = {c.name: {level.name: level.m or 0.0 for level in c.levels} for c in model.comparisons}
     kept = []
+    silent = names_alone(model.comparisons)
     for combination in combinations:
+        if combination.name == silent.name:
+            continue
         if set(combination.levels) <= set(shares):
             outcomes = {c: levels for c, levels in combination.levels.items() if not c.startswith(IDENTIFIER)}
             parts = [sum(shares[c][level] for level in levels) for c, levels in outcomes.items()]
             if math.prod(parts) <= COMMON_OUTCOME:
                 kept.append(unless_identified(combination, model.comparisons))
-    return tuple(kept)
+    return (*kept, silent)
 
 
 def level_counts(model: Model, packed: LongArray, weights: FloatArray | None = None) -> list[FloatArray]:

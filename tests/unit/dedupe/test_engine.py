@@ -19,7 +19,8 @@ from migration.dedupe.matrix import build_matrix
 from migration.dedupe.model import model_from_json, model_to_json
 from migration.dedupe.people import normalise_people
 from migration.dedupe.placeholders import remove_placeholders
-from migration.dedupe.splink_model import export_splink, import_splink
+from migration.dedupe.splink_export import export_splink
+from migration.dedupe.splink_model import import_splink
 from migration.dedupe.waterfall import draw_waterfall
 from migration.errors import ConfigError, SourceError
 

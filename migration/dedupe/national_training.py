@@ -1,0 +1,167 @@
+"""The national model learned from runs, and the evidence for its thresholds.
+
+Enters: mapped and located runs, the starting model, optionally who the nominals really are. Leaves: a model with m, u,
+prior and household learned without labels, and a report. Must hold: vetoes, cautions and name frequencies are the
+starting model's: what keeps people apart is decided, not learned, and the frequencies are public figures, so no name
+of the records enters the model. Truth chooses the threshold on one half of the people and is reported on the other;
+it is not used for weights. Refuses: truth that names no nominal of the runs.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+
+from migration.dedupe.evaluation import Evaluation, evaluate_clusters
+from migration.dedupe.judgements import empty_judgements
+from migration.dedupe.levels import names_alone, untrained_model
+from migration.dedupe.matrix import build_matrix
+from migration.dedupe.model import Household, Model
+from migration.dedupe.national import NATIONAL_COLUMNS, NATIONAL_RULES, link_national
+from migration.dedupe.nominals import load_nominals
+from migration.dedupe.people import normalise_people
+from migration.dedupe.placeholders import remove_placeholders
+from migration.dedupe.thresholds import PRECISION, SALT, figures_table, is_tuning
+from migration.dedupe.training import train_model
+from migration.duck import open_session, read_parquet_sql
+from migration.errors import SourceError
+from migration.layers import find_entity
+from migration.records import RunContext
+
+NATIONAL_RECORDS = 10_000_000
+"""Nominals of the whole service that the national set is made for."""
+SOURCE_KEY = "division_code, source_system, source_table, source_key"
+COHESIONS = (-1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0)
+
+
+@dataclass(frozen=True)
+class NationalReport:
+    """Figures of every cohesion on the tuning half, and of the chosen one on the held-out half."""
+
+    chosen: float
+    is_supported: bool
+    tuning: tuple[tuple[float, Evaluation], ...]
+    held_out: tuple[tuple[float, Evaluation], ...]
+
+
+def train_national(runs: Sequence[RunContext], start: Model, as_of: date) -> tuple[Model, int]:
+    """The starting model with weights learned from the nominals of several runs, and how many those were.
+
+    The prior is taken to a set of `NATIONAL_RECORDS`: every record that joins adds strangers to each of the others,
+    while the records of one person stay about as many.
+
+    Args:
+        start: gives vetoes, cautions, thresholds and name frequencies. as_of: the day on which ages are judged.
+    """
+    nominals = load_nominals(runs, as_of)
+    people, _ = remove_placeholders(normalise_people(nominals))
+    matrix = build_matrix(people, NATIONAL_COLUMNS)
+    columns = {c for comparison in start.comparisons for c in comparison.columns}
+    trained = train_model(matrix, untrained_model(columns), NATIONAL_RULES)
+    known = {c.name: c for c in trained.comparisons}
+    comparisons = tuple(known[c.name] for c in start.comparisons)
+    prior = trained.prior - max(math.log2(NATIONAL_RECORDS / max(len(matrix), 1)), 0.0)
+    cautions = (*(c for c in start.cautions if c.name != "names_alone"), names_alone(comparisons))
+    model = replace(start, prior=prior, comparisons=comparisons, household=_firm(trained.household), cautions=cautions)
+    return model, len(matrix)
+
+
+def _firm(household: Household | None) -> Household | None:
+    """What was learned of relatives; odds in favour of "one person" are not taken over: real homes may be fuller."""
+    if household is None:
+        return None
+    return replace(household, prior=min(household.prior, 0.0))
+
+
+def choose_national_threshold(
+    runs: Sequence[RunContext], model: Model, as_of: date, truth: dict[str, str]
+) -> NationalReport:
+    """The lowest cohesion at which the tuning half of the people is linked precisely enough; the highest if none is."""
+    found = {c: _link(runs, model, as_of, truth, c) for c in COHESIONS}
+    tuning = tuple((c, _judge(*found[c], tuning=True)) for c in COHESIONS)
+    supported = [c for c, e in tuning if e.pair_precision.low >= PRECISION]
+    chosen = min(supported) if supported else max(COHESIONS)
+    return NationalReport(chosen, bool(supported), tuning, ((chosen, _judge(*found[chosen], tuning=False)),))
+
+
+def _link(
+    runs: Sequence[RunContext], model: Model, as_of: date, truth: dict[str, str], cohesion: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cluster and true person of every nominal with truth."""
+    tried = replace(model, thresholds=replace(model.thresholds, cohesion=cohesion))
+    linked = link_national(runs, None, empty_judgements(), tried, as_of)
+    ids = linked.matrix.record_ids.to_pylist()
+    known = np.asarray([i in truth for i in ids])
+    return linked.clusters.of[known], np.asarray([truth[i] for i in ids if i in truth])
+
+
+def _judge(clusters: np.ndarray, people: np.ndarray, *, tuning: bool) -> Evaluation:
+    half = np.asarray([is_tuning(p) == tuning for p in people.tolist()])
+    return evaluate_clusters(clusters, people, half)
+
+
+def read_truth(runs: Sequence[RunContext], files: Sequence[Path]) -> dict[str, str]:
+    """True person of the nominals of several runs.
+
+    Files have `person_id`, and `nominal_id` or the source's own key (`division_code`, `source_system`,
+    `source_table`, `source_key`).
+
+    Raises:
+        SourceError: no nominal of the runs is named.
+    """
+    found: dict[str, str] = {}
+    nominals = [p for p in (find_entity(run, "nominal") for run in runs) if p is not None]
+    with open_session(runs[0].settings) as connection:
+        every = " UNION ALL ".join(f"SELECT nominal_id, {SOURCE_KEY} FROM {read_parquet_sql(p)}" for p in nominals)
+        connection.execute(f"CREATE TEMP TABLE nominals AS {every}")
+        for file in files:
+            reader = read_parquet_sql(file) if file.suffix == ".parquet" else f"read_csv('{file}', all_varchar = true)"
+            names = {row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM {reader}").fetchall()}
+            key = "nominal_id" if "nominal_id" in names else SOURCE_KEY
+            query = f"SELECT nominal_id, person_id::VARCHAR FROM {reader} JOIN nominals USING ({key})"
+            found |= dict(connection.execute(f"{query} WHERE person_id IS NOT NULL").fetchall())
+    if not found:
+        raise SourceError("truth of nominals", "no nominal of these runs", "their ids or source keys", "Check the run.")
+    return found
+
+
+def training_notes(records: int, divisions: int, source: str, on: date, report: NationalReport | None) -> list[str]:
+    """What a trained model says of its origin."""
+    notes = [
+        f"Weights learned without labels on {on.isoformat()} from {records:,} nominals of {divisions} divisions: "
+        f"{source}. Vetoes, cautions and name frequencies are those of the starting model.",
+        "Name frequencies are round figures of common Scottish names; a name not listed counts as rare.",
+    ]
+    if report is not None:
+        _, held = report.held_out[0]
+        basis = "supported by the tuning half" if report.is_supported else "the highest tried; none was supported"
+        notes.append(
+            f"Cohesion {report.chosen:g} bits ({basis}, salt '{SALT}'). Held-out half: pair precision "
+            f"{held.pair_precision.value:.4f} ({held.pair_precision.low:.4f} to {held.pair_precision.high:.4f}), "
+            f"recall {held.pair_recall.value:.4f}, cluster precision {held.cluster_precision.value:.4f} "
+            f"({held.cluster_precision.low:.4f} to {held.cluster_precision.high:.4f})."
+        )
+    return notes
+
+
+def national_report_lines(model: Model, report: NationalReport) -> list[str]:
+    """The evidence as lines of Markdown."""
+    return [
+        f"# Linkage model {model.name}, version {model.version}",
+        "",
+        *(f"- {note}" for note in model.notes),
+        "",
+        f"Chosen: the lowest cohesion at which the lower 95 % bound of pair precision reaches "
+        f"{PRECISION} on the tuning half of the people.",
+        "",
+        "Tuning half:",
+        "",
+        *figures_table(report.tuning),
+        "",
+        "Held-out half:",
+        "",
+        *figures_table(report.held_out),
+    ]
