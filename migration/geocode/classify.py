@@ -74,7 +74,7 @@ def _phrases() -> tuple[dict[str, tuple[tuple[str, ...], ...]], frozenset[str]]:
 def classify(tokens: tuple[str, ...]) -> Classified:
     """Class of a text by its words; ADDRESS where nothing says otherwise."""
     words = [t for t in tokens if t not in (BREAK, SLASH) and (len(t) > 1 or t.isalnum())]
-    if all(t in vocabulary().placeless for t in words):
+    if vocabulary().placeless.issuperset(words):
         return Classified(LocationClass.UNUSABLE, (), " ".join(words), len(words))
     kinds, first = _phrases()
     if not first.isdisjoint(tokens):
@@ -82,7 +82,7 @@ def classify(tokens: tuple[str, ...]) -> Classified:
         if plain in kinds["unusable"]:
             return Classified(LocationClass.UNUSABLE, (), " ".join(plain), len(plain))
         for phrase in kinds["no_fixed_abode"]:
-            if _starts_segment(tokens, phrase) is not None:
+            if phrase[0] in tokens and _starts_segment(tokens, phrase) is not None:
                 return Classified(LocationClass.NO_FIXED_ABODE, _without(tokens, 0, 0), " ".join(phrase), len(phrase))
         found = _find_cue(tokens, kinds)
         if found is not None:
@@ -113,6 +113,8 @@ def _find_cue(tokens: tuple[str, ...], kinds: dict[str, tuple[tuple[str, ...], .
                 kept = (*tokens[:at], SLASH, *tokens[at + len(phrase) :])
                 return Classified(LocationClass.JUNCTION, _trim(kept), " ".join(phrase), len(phrase))
     for phrase in kinds["relative"]:
+        if phrase[0] not in tokens:
+            continue
         at = _starts_segment(tokens, phrase)
         if at is not None and len(tokens) > len(phrase) and (at == 0 or phrase[0] not in _ONLY_FIRST):
             kept = _without(tokens, at, at + len(phrase))

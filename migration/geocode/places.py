@@ -38,17 +38,24 @@ def match_place(
 
 def names_organisation(gazetteer: Gazetteer, tokens: tuple[str, ...]) -> bool:
     """Whether a segment begins with the name of an organisation, alone or before a number or street."""
-    streets = {s.start for s in find_streets(gazetteer, tokens)}
     for start in range(len(tokens)):
         if tokens[start] in (BREAK, SLASH) or (start and tokens[start - 1] not in (BREAK, SLASH)):
             continue
+        key = ""
         for end in range(start + 1, min(start + LONGEST_NAME, len(tokens)) + 1):
-            following = tokens[end] if end < len(tokens) else BREAK
-            ends = following in (BREAK, SLASH) or following[0].isdigit() or end in streets
-            rows = gazetteer.places.get(" ".join(tokens[start:end]), ()) if ends else ()
-            if any(r[5] == ORGANISATION for r in rows):
+            key = f"{key} {tokens[end - 1]}" if key else tokens[start]
+            rows = gazetteer.places.get(key)
+            if rows and any(r[5] == ORGANISATION for r in rows) and _ends_name(gazetteer, tokens, end):
                 return True
     return False
+
+
+def _ends_name(gazetteer: Gazetteer, tokens: tuple[str, ...], end: int) -> bool:
+    """Whether a name may end here: before a break, a number or a street."""
+    following = tokens[end] if end < len(tokens) else BREAK
+    if following in (BREAK, SLASH) or following[0].isdigit():
+        return True
+    return any(s.start == end for s in find_streets(gazetteer, tokens))
 
 
 def _names(tokens: tuple[str, ...], places: list[Span]) -> list[tuple[str, tuple[int, int]]]:

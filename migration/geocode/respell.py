@@ -5,7 +5,7 @@ a digit; a word is put right only where one word of the list is near enough; wha
 evidence pattern, so that it is measured by itself. Refuses (None) the rest.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import lru_cache
 
 from rapidfuzz.distance import OSA
@@ -78,10 +78,18 @@ class PlaceSpelling:
         return nearest[0] if len(nearest) == 1 else None
 
 
-def split_type(token: str, canonical: Mapping[str, str], types: frozenset[str]) -> tuple[str, str] | None:
+def split_type(token: str) -> tuple[str, str] | None:
     """A street written as one word, as its name and type (`STATIONROAD` → `STN`, `RD`); None where it is not."""
-    for variant, key in sorted(canonical.items(), key=lambda kv: (-len(kv[0]), kv[0])):
-        if len(variant) >= 4 and key in types and token.endswith(variant) and len(token) > len(variant) + 1:
+    for variant, key in _long_types():
+        if token.endswith(variant) and len(token) > len(variant) + 1:
             base = token[: -len(variant)]
-            return canonical.get(base, base), key
+            return vocabulary().canonical.get(base, base), key
     return None
+
+
+@lru_cache(maxsize=1)
+def _long_types() -> tuple[tuple[str, str], ...]:
+    """Spellings of street types of four letters and more, longest first, with their form."""
+    words = vocabulary()
+    found = [(v, k) for v, k in words.canonical.items() if len(v) >= 4 and k in words.street_types]
+    return tuple(sorted(found, key=lambda kv: (-len(kv[0]), kv[0])))

@@ -101,7 +101,7 @@ class StreetResolver:
         groups: dict[int, list[tuple[int, int, str, str, str]]] = {}
         for street_id, place, division in self._placed(key, where):
             street = streets[street_id]
-            pc = postcode_flag(street, postcode, street_id in exact)
+            pc = postcode_flag(street, postcode, street_id in exact) if postcode else "NONE"
             if pc == "CONFLICT":
                 continue
             points = score_place(pc, place, division)
@@ -116,12 +116,14 @@ class StreetResolver:
         if found is None:
             if len(self.placed) > MEMO_SIZE:
                 self.placed.clear()
-            streets = self.gazetteer.streets
-            flagged = [
-                (i, place_flag(self.gazetteer, streets[i], where.places), division_flag(streets[i], where.division))
-                for i in self.gazetteer.aliases.get(key, ())
-            ]
-            found = self.placed[memo] = flagged
+            flags: dict[tuple[str, str, str], str] = {}
+            found = self.placed[memo] = []
+            for i in self.gazetteer.aliases.get(key, ()):
+                street = self.gazetteer.streets[i]
+                own = (street.locality, street.town, street.admin)
+                if own not in flags:
+                    flags[own] = place_flag(self.gazetteer, street, where.places)
+                found.append((i, flags[own], division_flag(street, where.division)))
         return found
 
     def find_similar(self, tokens: tuple[str, ...]) -> tuple[tuple[str, StreetHow], ...]:
@@ -151,7 +153,7 @@ class StreetResolver:
 
     def _unglue(self, token: str, names: dict[str, StreetHow]) -> None:
         """Names of a street written as one word, its type in full, perhaps misspelt."""
-        parts = split_type(token, vocabulary().canonical, vocabulary().street_types)
+        parts = split_type(token)
         if parts is None:
             return
         if " ".join(parts) in self.gazetteer.aliases:

@@ -1,7 +1,6 @@
 import pytest
 
 from migration.geocode.respell import PlaceSpelling, put_right, split_type
-from migration.geocode.vocabulary import vocabulary
 
 
 @pytest.mark.parametrize(
@@ -32,7 +31,6 @@ def test_a_place_is_meant_only_where_one_name_is_near() -> None:
 
 
 def test_a_street_in_one_word_is_its_name_and_type() -> None:
-    words = vocabulary()
-    assert split_type("STATIONROAD", words.canonical, words.street_types) == ("STN", "RD")
-    assert split_type("ROAD", words.canonical, words.street_types) is None
-    assert split_type("BROADFORD", words.canonical, words.street_types) is None
+    assert split_type("STATIONROAD") == ("STN", "RD")
+    assert split_type("ROAD") is None
+    assert split_type("BROADFORD") is None

@@ -1,0 +1,125 @@
+"""What the matcher reaches on SYNTHETIC labelled addresses, and the calibration it is shipped with.
+
+    python tests/benchmarks/bench_geocode_quality.py calibrate --folder F --out migration/geocode/calibration.csv
+    python tests/benchmarks/bench_geocode_quality.py evaluate --folder F --seed 8808 --style derby
+
+`calibrate` counts every evidence pattern over three gazetteers of their own seeds (`CALIBRATION_SETS`). `evaluate`
+takes seeds that are not among them, and prints recall, strict precision, wrong and false matches, every confidence
+band with the lower bound of what it reached, and how many addresses with an entry lost number, flat or street. A tenth
+of the entries is held out. Run with the project root on PYTHONPATH.
+"""
+
+import argparse
+import csv
+import json
+from collections import Counter
+from pathlib import Path
+
+from migration.geocode.calibrate import Label, calibrate, evaluate, merge_counts, read_labels
+from migration.geocode.confidence import build_calibration, read_counts, wilson_lower, write_counts
+from migration.geocode.gazetteer.build import build_gazetteer
+from migration.geocode.gazetteer.index import Gazetteer, load_gazetteer
+from migration.geocode.match import Matcher
+from migration.settings import Settings
+from tests.benchmarks.gazetteer_factory import write_gazetteer
+from tests.benchmarks.labelled_addresses import address_errors, scottish, split_gazetteer, write_labelled
+
+CALIBRATION_SETS = (
+    (150_000, 3101, 31, 40_000, None),
+    (150_000, 3202, 32, 60_000, "leeds"),
+    (200_000, 3303, 33, 70_000, None),
+)
+"""Entries, seed, held-out seed, addresses of each kind, `address-errors` style (None: pooled)."""
+NAMED = 20_000
+"""Further addresses of each calibration set that name a building or organisation, or have a suffix or range."""
+
+
+LOST = (
+    "PN3",
+    "PN4",
+    "PN7",
+    "PN8",
+    "SU1:suffix",
+    "SU4:floor_descriptor_dropped",
+    "SU6:position_dropped",
+    "SU7",
+    "SU10:subunit_text_replaced",
+    "SU10:unit_or_floor_word_swapped",
+    "SU13:other_subunit_text_dropped",
+    "SU14",
+    "SU15",
+    "ST4",
+)
+"""Errors of `address-errors` that take away or replace what tells the entry from its neighbours."""
+
+
+def make_set(
+    folder: Path, entries: int, seed: int, held: int, count: int, style: str | None, named: int
+) -> tuple[Gazetteer, dict[str, list[Label]]]:
+    """A compiled gazetteer without its held-out entries, and labelled addresses by kind."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_gazetteer(folder / "full.csv", entries, seed)
+    rows = split_gazetteer(folder / "full.csv", folder / "gazetteer.csv", held)
+    write_labelled(folder / "errors.csv", address_errors(rows, count, seed + 2, held, style))
+    write_labelled(folder / "scottish.csv", scottish(rows, count, seed + 1, held))
+    kinds = ["errors", "scottish"]
+    if named:
+        write_labelled(folder / "named.csv", scottish(rows, named, seed + 5, held, named_only=True))
+        kinds.append("named")
+    settings = Settings(home=folder / "home", threads=2)
+    build_gazetteer(settings, [folder / "gazetteer.csv"], None, "quality")
+    return load_gazetteer(settings, "quality"), {kind: read_labels(folder / f"{kind}.csv") for kind in kinds}
+
+
+def run_calibration(folder: Path, out: Path, processes: int) -> None:
+    parts = []
+    for entries, seed, held, count, style in CALIBRATION_SETS:
+        gazetteer, sets = make_set(folder / str(seed), entries, seed, held, count, style, NAMED)
+        parts += [calibrate(gazetteer, labels, processes) for labels in sets.values()]
+    rows = merge_counts(*parts)
+    write_counts(out, rows)
+    print(f"{len(rows)} patterns from {sum(r[1] for r in rows)} matches")
+
+
+def describe(gazetteer: Gazetteer, labels: list[Label], counts: Path, processes: int) -> dict[str, object]:
+    """Figures of an evaluation; each band with matches, right ones and the lower bound of its precision."""
+    result, _ = evaluate(Matcher(gazetteer, build_calibration(read_counts(counts))), labels, processes)
+    return {
+        "addresses": result.total,
+        "recall": round(result.recall, 4),
+        "strict_precision": round(result.precision, 5),
+        "wrong_of_matchable": f"{result.wrong_of_matchable} of {result.matchable}",
+        "false_on_absent": f"{result.false_on_absent} of {result.absent}",
+        "refusals": dict(Counter(result.refusals).most_common()),
+        "bands": {b: (seen, right, round(wilson_lower(right, seen), 4)) for b, (seen, right) in result.bands.items()},
+    }
+
+
+def count_lost(path: Path) -> dict[str, int]:
+    """Addresses with an entry, and those whose number, flat or street `address-errors` dropped or replaced."""
+    with path.open(encoding="utf-8", newline="") as file:
+        edits = [row["edits"] for row in csv.DictReader(file) if row["uprn"]]
+    return {"with an entry": len(edits), "number, flat or street lost": sum(any(x in e for x in LOST) for e in edits)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("mode", choices=("calibrate", "evaluate"))
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--out", type=Path, default=Path("migration/geocode/calibration.csv"))
+    parser.add_argument("--entries", type=int, default=150_000)
+    parser.add_argument("--seed", type=int, default=8808)
+    parser.add_argument("--count", type=int, default=15_000)
+    parser.add_argument("--style", default=None)
+    parser.add_argument("--processes", type=int, default=1)
+    given = parser.parse_args()
+    if given.mode == "calibrate":
+        run_calibration(given.folder, given.out, given.processes)
+        return
+    gazetteer, sets = make_set(given.folder, given.entries, given.seed, given.seed % 100, given.count, given.style, 0)
+    report = {kind: describe(gazetteer, labels, given.out, given.processes) for kind, labels in sets.items()}
+    print(json.dumps({**report, "lost": count_lost(given.folder / "errors.csv")}, indent=1))
+
+
+if __name__ == "__main__":
+    main()
