@@ -1,10 +1,8 @@
 """Pairs weighed against relatives: what is learned, and what it changes."""
 
-import random
 from dataclasses import replace
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from migration.dedupe.candidates import score_given
@@ -12,39 +10,9 @@ from migration.dedupe.explanation import explain_pair
 from migration.dedupe.files import link_records
 from migration.dedupe.model import model_from_json, model_to_json
 
-FORENAMES = [
-    a + b for a in ("HAM", "UN", "MOR", "CAL", "STRU", "ISL", "ROR", "FION") for b in ("ISH", "A", "UM", "AN", "IE")
-]
-
-LETTERS = "ABDEFGHJLN"
-
-
-def families(homes: int, members: int, seed: int = 5) -> tuple[pa.Table, pa.Array]:
-    """Homes of one surname, postcode and place of birth, `members` people each, each recorded twice."""
-    generator = random.Random(seed)  # noqa: S311
-    rows, truth = [], []
-    for home in range(homes):
-        surname = "".join(generator.choice("BCDFGHKLMNPRST") + generator.choice("AEIOU") for _ in range(4))
-        forenames = generator.sample(FORENAMES, members)
-        for member in range(members):
-            born = f"{generator.randint(1940, 2000)}-{generator.randint(1, 12):02d}-{generator.randint(1, 28):02d}"
-            for copy in range(2):
-                rows.append(
-                    {
-                        "record_id": f"{home:04d}-{member}-{copy}",
-                        "forename": forenames[member],
-                        "surname": surname,
-                        "dob": born if generator.random() < 0.9 else None,
-                        "postcode": f"AB{home % 20 + 1} 1{LETTERS[home % 10]}{LETTERS[home // 10 % 10]}",
-                        "place_of_birth": f"TOWN{home % 40}",
-                    }
-                )
-                truth.append(f"{home}-{member}")
-    return pa.Table.from_pylist(rows), pa.array(truth)
-
 
 @pytest.fixture(scope="module")
-def linked():
+def linked(families):
     records, truth = families(200, 3)
     return link_records(records, 1, None, truth)
 
@@ -67,7 +35,7 @@ def test_relatives_without_a_date_of_birth_stay_apart_and_people_are_found(linke
     assert linked.evaluation.pair_recall.value >= 0.9
 
 
-def test_a_table_where_everybody_lives_alone_teaches_nothing_of_relatives():
+def test_a_table_where_everybody_lives_alone_teaches_nothing_of_relatives(families):
     records, _ = families(200, 1)
     assert link_records(records, 1).model.household is None
 
