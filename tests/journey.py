@@ -10,6 +10,7 @@ from migration.cutover.stage import evaluate_gate
 from migration.geocode.gazetteer.build import build_gazetteer
 from migration.layers import find_manifest
 from migration.load.publish import PublishResult, publish_run
+from migration.quality.national import check_national
 from migration.quality.waivers import grant_waiver
 from migration.records import Layer, Phase, RunContext, Stage, StageResult
 from migration.runner import run_stages
@@ -73,7 +74,7 @@ def sign_and_publish(engine: sa.Engine, context: RunContext) -> PublishResult:
     """Both signatures, then publication."""
     for role, person in (("data_owner", DATA_OWNER), ("rollout_lead", ROLLOUT_LEAD)):
         record_sign_off(engine, context, role, person, "APPROVE", "read and accepted in the test")
-    return publish_run(context, engine, ROLLOUT_LEAD)
+    return publish_run(context, engine, ROLLOUT_LEAD, check_national)
 
 
 def with_threads(context: RunContext, threads: int) -> RunContext:
