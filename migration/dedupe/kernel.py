@@ -189,9 +189,7 @@ def score_blocks(
         end = starts[block + 1]
         for tile in range(starts[block], end, tile_size):
             stop = min(tile + tile_size + window, end)
-            for place in range(tile, stop):
-                near[place - tile] = rows[order[place]]
-                near_keys[place - tile, :rule] = keys[order[place], :rule]
+            _copy_tile(rows, keys, order, tile, stop, rule, near, near_keys)
             for place in range(tile, min(tile + tile_size, end)):
                 i = order[place]
                 last = stop if window == 0 else min(stop, place + 1 + window)
@@ -226,6 +224,26 @@ def score_blocks(
                         levels[kept] = pack_levels(lines, line_starts, chosen)
                         kept += 1
     return kept, seen
+
+
+@compiled_plain
+def _copy_tile(
+    rows: IntArray,
+    keys: IntArray,
+    order: IntArray,
+    tile: int,
+    stop: int,
+    rule: int,
+    near: IntArray,
+    near_keys: IntArray,
+) -> None:
+    """Copy codes and earlier rules' blocks of the records at places `tile` to `stop` side by side."""
+    for place in range(tile, stop):
+        record = order[place]
+        for column in range(rows.shape[1]):
+            near[place - tile, column] = rows[record, column]
+        for earlier in range(rule):
+            near_keys[place - tile, earlier] = keys[record, earlier]
 
 
 @compiled_inline
