@@ -81,7 +81,7 @@ def explain(
 
 
 def scaffold(
-    source: Annotated[str, typer.Option(help="SQLAlchemy URL, or folder of delimited files.")],
+    source: Annotated[str, typer.Option(help="SQLAlchemy URL, or folder of files.")],
     division: Annotated[str, typer.Option(help="Division letter.")],
     family: Annotated[str, typer.Option(help="Name of the new family; draft_<division> where left out.")] = "",
 ) -> None:

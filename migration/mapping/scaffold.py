@@ -7,8 +7,10 @@ but the distinct codes of coded columns.
 """
 
 import csv
+import json
 import re
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -21,6 +23,7 @@ from migration.mapping.load import list_divisions, load_pack
 from migration.mapping.model import TableRole
 from migration.mapping.scaffold_match import Proposal, TableGuess, guess_tables, propose, remember
 from migration.mapping.scaffold_profile import ColumnProfile, TableProfile, profile_source
+from migration.mapping.scaffold_references import find_references
 from migration.schema.model import Field, FieldType, NationalSchema, load_schema
 from migration.settings import Settings
 
@@ -65,7 +68,7 @@ def scaffold_pack(settings: Settings, source: str, division: str, family: str = 
     """Profile a system, write a draft pack of it, and check that it loads.
 
     Args:
-        source: SQLAlchemy URL, or folder of delimited files.
+        source: SQLAlchemy URL, or folder of files.
         family: name of the family's folder; `draft_<division>` where empty.
 
     Raises:
@@ -79,8 +82,9 @@ def scaffold_pack(settings: Settings, source: str, division: str, family: str = 
             raise ConfigError(f"scaffold, {folder.name}", "a pack", "a letter and family without one", "Choose others.")
     schema = load_schema()
     packs = tuple(load_pack(settings, d) for d in list_divisions(settings))
-    guesses = guess_tables(profile_source(source))
-    proposals = propose(guesses, schema, remember(packs, schema))
+    memory = remember(packs, schema)
+    guesses = guess_tables(profile_source(source), memory)
+    proposals = propose(guesses, schema, memory)
     draft = _Draft(schema, guesses, proposals, _agreed_codes(settings, schema))
     draft.write(source, division, family, folders)
     load_pack(settings, division)
@@ -111,6 +115,7 @@ class _Draft:
     ) -> None:
         self.schema, self.agreed = schema, agreed
         self.guesses = {g.table.name: g for g in guesses}
+        self.references = find_references(tuple(g.table for g in guesses))
         self.proposals = {(p.table, p.column): p for p in proposals}
         self.mapped: dict[tuple[str, str], dict[str, tuple[str, Proposal]]] = defaultdict(dict)
         self.codes: dict[str, list[list[str]]] = {}
@@ -142,7 +147,7 @@ class _Draft:
     def _expression(self, table: TableProfile, column: ColumnProfile, field: Field) -> str:
         name = _q(column.name)
         if field.references is not None:
-            return self._reference(name, column.name, field.references[0])
+            return self._reference(table.name, column.name, field.references[0])
         if field.codes is not None:
             return self._lookup(table, column, field)
         if field.type is FieldType.BOOLEAN:
@@ -153,26 +158,24 @@ class _Draft:
         parser = PARSERS.get(field.type)
         return f"{{from: {name}, parse: {parser}}}" if parser else f"{{from: {name}}}"
 
-    def _reference(self, name: str, column: str, target: str) -> str:
-        for guess in self.guesses.values():
-            if guess.entity == target and guess.table.key == (column,):
-                return f"{{record_id: {{table: {_q(guess.table.name)}, key: {name}}}}}"
-        return ""
+    def _reference(self, table: str, column: str, target: str) -> str:
+        reference = self.references.get((table, column))
+        if reference is None or self.guesses[reference.table].entity != target:
+            return ""
+        return f"{{record_id: {{table: {_q(reference.table)}, key: {_q(column)}}}}}"
 
     def _lookup(self, table: TableProfile, column: ColumnProfile, field: Field) -> str:
         if len(column.values) > MOST_CODES or field.codes is None:
             return ""
         crosswalk = re.sub(r"[^a-z0-9]+", "_", f"{table.name}_{column.name}".lower())
-        labels = self._labels(column.name)
+        labels = self._labels(table.name, column.name)
         self.codes[crosswalk] = [self._suggest(field.codes, v, labels.get(v, "")) for v in sorted(column.values)]
         return f"{{from: {_q(column.name)}, lookup: {crosswalk}}}"
 
-    def _labels(self, column: str) -> dict[str, str]:
-        """What a code table says of each of its keys, where the column is the key of one."""
-        for guess in self.guesses.values():
-            if guess.role is TableRole.LOOKUP and guess.table.key == (column,):
-                return dict(guess.table.labels)
-        return {}
+    def _labels(self, table: str, column: str) -> dict[str, str]:
+        """What a code table says of each of its keys, where the column holds keys of one."""
+        reference = self.references.get((table, column))
+        return dict(self.guesses[reference.table].table.labels) if reference else {}
 
     def _suggest(self, codes: str, value: str, label: str) -> list[str]:
         known = self.agreed.get(codes, {}).get(value.upper())
@@ -233,24 +236,30 @@ class _Draft:
         return lines
 
     def _sources(self, source: str, family: str) -> str:
-        is_database = "://" in source
         safe = re.sub(r"//[^@/]*@", "//", source)
-        lines = ["systems:", f"  {family}:", f"    kind: {'database' if is_database else 'delimited'}"]
-        lines += ["    location:", f"      default: {_q(safe)}", "    tables:"]
-        for guess in self._kept():
-            lines += self._table(guess, is_database=is_database)
-        lines.append("    ignore_tables:")
-        for guess in self.guesses.values():
-            if guess not in self._kept():
-                lines.append(f"      {_q(guess.table.name)}: {_q(f'{UNDECIDED}: {guess.why}')}")
+        lines = ["systems:"]
+        kinds = sorted({g.table.kind for g in self.guesses.values()})
+        for kind in kinds:
+            guesses = [g for g in self.guesses.values() if g.table.kind is kind]
+            kept = [g for g in guesses if g in self._kept()]
+            if not kept:
+                continue
+            lines += [f"  {family if len(kinds) == 1 else f'{family}_{kind}'}:", f"    kind: {kind}"]
+            lines += ["    location:", f"      default: {_q(safe)}", *_system_options(guesses, kept), "    tables:"]
+            for guess in kept:
+                lines += self._table(guess)
+            left = [g for g in guesses if g not in kept]
+            lines += ["    ignore_tables:"] if left else []
+            lines += [f"      {_q(g.table.name)}: {_q(f'{UNDECIDED}: {g.why}')}" for g in left]
         return "\n".join(lines) + "\n"
 
-    def _table(self, guess: TableGuess, *, is_database: bool) -> list[str]:
+    def _table(self, guess: TableGuess) -> list[str]:
         table = guess.table
         lines = [f"      {_q(table.name)}:  # {guess.why}", f"        key: {_list(table.key)}"]
-        lines += [f"        primary: {guess.entity}", f"        columns: {_list(tuple(c.name for c in table.columns))}"]
-        if not is_database:
-            lines += [f"        files: {_q(table.file)}", f"        options: {{separator: {_q(table.separator)}}}"]
+        lines += [f"        primary: {guess.entity}", f"        columns: {_columns(table)}"]
+        if table.found is not None:
+            lines.append(f"        files: {_q(table.found.files)}")
+            lines += [f"        options: {_flow(table.found.options)}"] if table.found.options else []
         used = {p.column for fields in self._fields_of(table.name) for _, p in fields.values()}
         left = [c.name for c in table.columns if c.name not in used and c.name not in table.key]
         if left:
@@ -263,6 +272,37 @@ class _Draft:
 
     def _fields_of(self, table: str) -> list[dict[str, tuple[str, Proposal]]]:
         return [fields for (name, _), fields in self.mapped.items() if name == table]
+
+
+def _system_options(guesses: list[TableGuess], kept: list[TableGuess]) -> list[str]:
+    """The options of a system of files; segments of a mainframe file that become no table are ignored."""
+    options = dict(next((g.table.found.system_options for g in kept if g.table.found), {}))
+    if "segment_field" in options:
+        left = [g.table.name for g in guesses if g not in kept]
+        options["segments_ignored"] = sorted({*left, *(str(v) for v in _as_list(options["segments_ignored"]))})
+    return [f"    options: {_flow(options)}"] if options else []
+
+
+def _as_list(value: object) -> list[object]:
+    return list(value) if isinstance(value, list | tuple) else []
+
+
+def _columns(table: TableProfile) -> str:
+    """Columns as a list; as a mapping where one has a place or options."""
+    columns = table.found.columns if table.found else ()
+    if not any(c.start or c.options for c in columns):
+        return _list(tuple(c.name for c in table.columns))
+    parts = []
+    for column in columns:
+        place = {"start": column.start, "length": column.length} if column.start else {}
+        options = {"options": dict(column.options)} if column.options else {}
+        parts.append(f"{_q(column.name)}: {_flow({**place, **options})}")
+    return f"{{{', '.join(parts)}}}"
+
+
+def _flow(value: object) -> str:
+    """A plain value as YAML on one line: JSON is YAML."""
+    return json.dumps(dict(value) if isinstance(value, Mapping) else value, ensure_ascii=False)
 
 
 def _formats(column: ColumnProfile) -> str:

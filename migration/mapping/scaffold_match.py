@@ -19,6 +19,7 @@ from rapidfuzz import fuzz
 from migration.mapping.expressions import Column, list_columns
 from migration.mapping.model import Pack, TableRole
 from migration.mapping.scaffold_profile import ColumnProfile, TableProfile
+from migration.mapping.scaffold_references import Reference, find_references
 from migration.schema.model import Entity, Field, FieldType, NationalSchema
 
 CONFIDENT = 0.7
@@ -27,6 +28,8 @@ FLOOR = 0.45
 LOOKUP_ROWS = 400
 LINK_COLUMNS = 8
 """A table that links two entities has no more columns than this."""
+LEAST_ALIKE, SHARE_ALIKE = 4, 0.3
+"""Columns named like those of an entity, and their share of the table's, from which a table is taken for it."""
 PEOPLE_WORDS = frozenset({"surname", "forename", "name", "sex", "age", "born"})
 COMPANIONS = {"nominal": ("crime_nominal",), "crime": ("crime_location",), "property_item": (), "crime_report": ()}
 """Entities that rows of a table often hold besides their own."""
@@ -60,11 +63,15 @@ class TableGuess:
 
 @dataclass(frozen=True)
 class Memory:
-    """What earlier packs know: column names by national field, legacy codes by national list, tables by entity."""
+    """What earlier packs know: column names by national field, codes by list, tables by entity.
+
+    `words` are, by entity, the names of its fields and of their columns, as names are compared.
+    """
 
     columns: Mapping[str, frozenset[str]]
     codes: Mapping[str, frozenset[str]]
     tables: Mapping[str, frozenset[str]]
+    words: Mapping[str, frozenset[str]]
 
 
 @lru_cache(maxsize=1)
@@ -78,7 +85,7 @@ def words_of(text: str) -> list[str]:
     """A name as the words it is compared by."""
     split = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", text)
     words = load_thesaurus()["words"]
-    tokens = [t for t in re.split(r"[^a-z]+", split.lower()) if t]
+    tokens = re.findall(r"[a-z]+|\d+", split.lower())
     return [w for w in (words.get(t, t) for t in tokens) if w]
 
 
@@ -97,25 +104,38 @@ def remember(packs: tuple[Pack, ...], schema: NationalSchema) -> Memory:
         for crosswalk in pack.crosswalks.values():
             if crosswalk.name in schema.codes:
                 codes[crosswalk.name] |= {v.upper() for v in crosswalk.decisions}
-    return Memory(*({k: frozenset(v) for k, v in part.items()} for part in (columns, codes, tables)))
+    words: dict[str, set[str]] = defaultdict(set)
+    for entity in schema.mapped_entities():
+        for field in entity.business_fields:
+            path = f"{entity.name}.{field.name}"
+            known = (field.name, *load_thesaurus()["fields"].get(path, ()), *columns.get(path, ()))
+            words[entity.name] |= {" ".join(sorted(words_of(k))) for k in known} - {""}
+    return Memory(*({k: frozenset(v) for k, v in part.items()} for part in (columns, codes, tables, words)))
 
 
-def find_owners(tables: tuple[TableProfile, ...]) -> dict[str, str]:
-    """Which table each key column belongs to: of several whose key it is, the one its name resembles most."""
-    owners: dict[str, str] = {}
-    for table in sorted(tables, key=lambda t: t.name):
-        if len(table.key) == 1:
-            column = table.key[0]
-            others = [owners[column]] if column in owners else []
-            owners[column] = max([*others, table.name], key=lambda t: fuzz.ratio(t.lower(), column.lower()))
-    return owners
+def guess_tables(tables: tuple[TableProfile, ...], memory: Memory) -> tuple[TableGuess, ...]:
+    """What each table is: what earlier packs or the nation call so; else lookups, and what its name speaks of."""
+    references = find_references(tables)
+    first = {t.name: _recall(t, memory) or _guess_by_name(t) for t in tables}
+    confirmed = (_confirm(first[t.name], references, first) for t in tables)
+    return tuple(g if g.entity or g.role is TableRole.LOOKUP else _guess_by_columns(g, memory) for g in confirmed)
 
 
-def guess_tables(tables: tuple[TableProfile, ...]) -> tuple[TableGuess, ...]:
-    """What each table is. Small ones with a key and a name are lookups; the rest must look like what they are named."""
-    owners = find_owners(tables)
-    first = {t.name: _guess_by_name(t) for t in tables}
-    return tuple(_confirm(first[t.name], owners, first) for t in tables)
+def _recall(table: TableProfile, memory: Memory) -> TableGuess | None:
+    """The entity that is named as the table is, or whose tables in earlier packs are."""
+    name = _plain_name(table.name)
+    for entity in sorted(memory.tables):
+        if name == _plain_name(entity):
+            return TableGuess(table, entity, TableRole.RECORD, f"named as {entity} is")
+    known = sorted(e for e, names in memory.tables.items() if name in map(_plain_name, names))
+    if len(known) == 1:
+        return TableGuess(table, known[0], TableRole.RECORD, f"a table of {known[0]} in an earlier pack is named so")
+    return None
+
+
+def _plain_name(text: str) -> str:
+    """A table's name without case, separators and plural."""
+    return re.sub(r"[^a-z]", "", text.lower()).rstrip("s")
 
 
 def _guess_by_name(table: TableProfile) -> TableGuess:
@@ -131,6 +151,30 @@ def _guess_by_name(table: TableProfile) -> TableGuess:
     return TableGuess(table, "", TableRole.RECORD, "its name says nothing known")
 
 
+def _guess_by_columns(guess: TableGuess, memory: Memory) -> TableGuess:
+    """The entity most of whose columns in earlier packs the table's columns are named like, where that is plain."""
+    counted = {
+        entity: sum(bool(_column_words(c.name, guess.table) & names) for c in guess.table.columns)
+        for entity, names in sorted(memory.words.items())
+    }
+    best = max(counted, key=lambda e: counted[e], default="")
+    if not best or counted[best] < max(LEAST_ALIKE, len(guess.table.columns) * SHARE_ALIKE):
+        return guess
+    why = f"{counted[best]} of its columns are named like those of {best}"
+    return TableGuess(guess.table, best, guess.role, why)
+
+
+def _column_words(name: str, table: TableProfile) -> set[str]:
+    """A column's name as compared, and without a first word that most columns of the table share."""
+    words = words_of(name)
+    firsts = [w[0] for c in table.columns if (w := re.findall(r"[a-z]+", c.name.lower()))]
+    shared = max(firsts, key=firsts.count) if firsts else ""
+    found = {" ".join(sorted(words))}
+    if firsts.count(shared) * 2 > len(firsts) and name.lower().startswith(shared):
+        found.add(" ".join(sorted(words_of(name[len(shared) :]))))
+    return found - {""}
+
+
 def named_entities(text: str) -> list[str]:
     """The national entities a name speaks of, in order."""
     entities = load_thesaurus()["entities"]
@@ -139,12 +183,14 @@ def named_entities(text: str) -> list[str]:
     return list(dict.fromkeys(entities[t] for t in tokens if t in entities))
 
 
-def _confirm(guess: TableGuess, owners: Mapping[str, str], first: Mapping[str, TableGuess]) -> TableGuess:
+def _confirm(
+    guess: TableGuess, references: Mapping[tuple[str, str], Reference], first: Mapping[str, TableGuess]
+) -> TableGuess:
     """The guess, if the table holds what its entity cannot be without: people's marks, or keys of its parents."""
     pointed = {
-        first[owners[c.name]].entity
+        first[references[guess.table.name, c.name].table].entity
         for c in guess.table.columns
-        if owners.get(c.name, guess.table.name) != guess.table.name
+        if (guess.table.name, c.name) in references
     }
     words = {w for c in guess.table.columns for w in words_of(c.name)}
     needs = {"crime_mo": "crime", "crime_marker": "crime", "crime": "crime_report"}.get(guess.entity)
@@ -160,13 +206,14 @@ def _confirm(guess: TableGuess, owners: Mapping[str, str], first: Mapping[str, T
 def propose(guesses: tuple[TableGuess, ...], schema: NationalSchema, memory: Memory) -> tuple[Proposal, ...]:
     """A proposal for each column of each table that is not a lookup."""
     by_name = {g.table.name: g for g in guesses}
-    owners = find_owners(tuple(g.table for g in guesses))
-    keys = {column: by_name[table] for column, table in owners.items()}
+    references = find_references(tuple(g.table for g in guesses))
+    keys = {place: by_name[reference.table] for place, reference in references.items()}
+    whys = {place: reference.why for place, reference in references.items()}
     found: list[Proposal] = []
     for guess in guesses:
         if guess.role is TableRole.LOOKUP:
             continue
-        scored = [_propose_column(guess, c, keys, schema, memory) for c in guess.table.columns]
+        scored = [_propose_column(guess, c, keys, whys, schema, memory) for c in guess.table.columns]
         found.extend(_one_column_a_field(scored))
     return tuple(found)
 
@@ -186,20 +233,24 @@ def _one_column_a_field(proposals: list[Proposal]) -> list[Proposal]:
 
 
 def _propose_column(
-    guess: TableGuess, column: ColumnProfile, keys: Mapping[str, TableGuess], schema: NationalSchema, memory: Memory
+    guess: TableGuess,
+    column: ColumnProfile,
+    keys: Mapping[tuple[str, str], TableGuess],
+    whys: Mapping[tuple[str, str], str],
+    schema: NationalSchema,
+    memory: Memory,
 ) -> Proposal:
     table = guess.table
     if not guess.entity:
         return Proposal(table.name, column.name, "", 0.0, "table not understood")
     entity = schema.entity(guess.entity)
-    owner = keys.get(column.name)
-    if (column.name,) == table.key and (owner is None or owner.table.name == table.name):
+    other = keys.get((table.name, column.name))
+    if (column.name,) == table.key and other is None:
         return Proposal(table.name, column.name, f"{entity.name}.{entity.key[-1]}", 0.95, "unique in the table")
-    other = owner
-    if other is not None and other.role is TableRole.RECORD and other.table.name != table.name:
-        reference = _reference(entity, other.entity, schema)
+    if other is not None and other.role is TableRole.RECORD:
+        reference = _reference(entity, other.entity, column.name, schema)
         if reference:
-            return Proposal(table.name, column.name, reference, 0.9, f"key of table {other.table.name}")
+            return Proposal(table.name, column.name, reference, 0.9, whys[table.name, column.name])
     lookup = other.table if other is not None and other.role is TableRole.LOOKUP else None
     candidates = _candidates(entity, schema)
     scored = [(_score(guess, column, lookup, e, f, memory), e, f) for e, f in candidates]
@@ -209,11 +260,13 @@ def _propose_column(
     return Proposal(table.name, column.name, f"{best_entity.name}.{best_field.name}", round(score, 2), why)
 
 
-def _reference(entity: Entity, target: str, schema: NationalSchema) -> str:
+def _reference(entity: Entity, target: str, column: str, schema: NationalSchema) -> str:
+    """The field of the entity, or of a companion, that points to the target: of several, the one named most alike."""
     for name in (entity.name, *COMPANIONS.get(entity.name, ())):
-        for field in schema.entity(name).business_fields:
-            if field.references and field.references[0] == target and field.name != "locus_location_id":
-                return f"{name}.{field.name}"
+        fields = [f.name for f in schema.entity(name).business_fields if f.references and f.references[0] == target]
+        if fields:
+            ours = " ".join(words_of(column))
+            return f"{name}.{max(fields, key=lambda f: fuzz.token_set_ratio(ours, ' '.join(words_of(f))))}"
     return ""
 
 
@@ -225,14 +278,17 @@ def _candidates(entity: Entity, schema: NationalSchema) -> list[tuple[Entity, Fi
         (schema.entity(n), f)
         for n in names
         for f in schema.entity(n).business_fields
-        if (
-            not f.references
-            and f.filled_by is None
-            and f.name != schema.entity(n).key[-1]
-            and not f.name.endswith("_raw")
-        )
-        or (f.name.endswith("category_raw") and n in ("crime_mo", "property_item"))
+        if not f.references
+        and f.filled_by is None
+        and f.name != schema.entity(n).key[-1]
+        and not _is_raw_sibling(schema.entity(n), f)
     ]
+
+
+def _is_raw_sibling(entity: Entity, field: Field) -> bool:
+    """Whether a field only keeps another one as recorded."""
+    name = field.name.removesuffix("_raw")
+    return name != field.name and bool({name, f"{name}_code"} & set(entity.field_names))
 
 
 def _score(

@@ -1,22 +1,23 @@
 """What an unknown legacy system holds: tables, columns, samples, keys.
 
-Enters: a SQLAlchemy URL, or a folder of delimited files. Leaves: `TableProfile`s. Must hold: values are looked at in
-memory only; a profile written anywhere holds names and shares. Refuses: a place with no tables.
+Enters: a SQLAlchemy URL, or a folder of files of any kind that can be extracted. Leaves: `TableProfile`s. Must hold:
+values are looked at in memory only; a profile written anywhere holds names and shares. Refuses: a place with no tables.
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import duckdb
 from sqlalchemy import Engine, create_engine, inspect, text
 
 from migration.errors import SourceError
-from migration.mapping.literals import literal
+from migration.mapping.model import SourceKind
+from migration.mapping.scaffold_files import FoundTable, find_tables, is_readable, read_rows
 
 SAMPLE_ROWS = 3000
+KEY_ROWS = 50_000
+"""Rows of which a table's key values are known."""
 LABELLED_ROWS = 400
-FILE_PATTERNS = ("*.csv", "*.txt", "*.psv", "*.tsv", "*.dat")
 DATE_LIKE = re.compile(
     r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}.*)?|\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}( \d{2}:\d{2}.*)?|\d{2}-[A-Za-z]{3}-\d{4}.*"
 )
@@ -39,16 +40,22 @@ class ColumnProfile:
 class TableProfile:
     """One table: its columns, rows, and the columns that name a row (the shortest set found).
 
-    `labels` pairs each key of a small table with its longest text: what a code table says of a code.
+    `labels` pairs each key of a small table with its longest text: what a code table says of a code. `key_values` are
+    the values of a key of one column, for comparison only. `found`: how its files are read.
     """
 
     name: str
     rows: int
     columns: tuple[ColumnProfile, ...]
     key: tuple[str, ...]
-    file: str = ""
-    separator: str = ","
     labels: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    key_values: frozenset[str] = field(default=frozenset(), repr=False)
+    found: FoundTable | None = None
+
+    @property
+    def kind(self) -> SourceKind:
+        """Kind of the source it lies in."""
+        return self.found.kind if self.found is not None else SourceKind.DATABASE
 
     def column(self, column: str) -> ColumnProfile | None:
         """The column of a name, or None."""
@@ -59,12 +66,12 @@ def profile_source(source: str) -> tuple[TableProfile, ...]:
     """Profiles of every table of a system.
 
     Args:
-        source: SQLAlchemy URL, or a folder of delimited files with a header line.
+        source: SQLAlchemy URL, or a folder of files.
 
     Raises:
         SourceError: nothing is there.
     """
-    found = _profile_database(source) if "://" in source else _profile_folder(Path(source))
+    found = _profile_database(source) if "://" in source else _profile_files(Path(source))
     if not found:
         raise SourceError(
             "scaffold", f"no tables at {source.rsplit('@', maxsplit=1)[-1]}", "a database or files", "Check the place."
@@ -86,29 +93,22 @@ def _profile_table(engine: Engine, table: str, inspector: object) -> TableProfil
     declared = inspector.get_pk_constraint(table).get("constrained_columns") or ()  # type: ignore[attr-defined]
     with engine.connect() as connection:
         rows = int(connection.execute(text(f"SELECT count(*) FROM {quoted}")).scalar_one())
-        result = connection.execute(text(f"SELECT * FROM {quoted} LIMIT {SAMPLE_ROWS}"))
+        result = connection.execute(text(f"SELECT * FROM {quoted} LIMIT {KEY_ROWS}"))
         names = list(result.keys())
         sample = [["" if v is None else str(v) for v in row] for row in result]
     return build_profile(table, rows, names, sample, key=tuple(declared))
 
 
-def _profile_folder(folder: Path) -> tuple[TableProfile, ...]:
-    files = sorted(p for pattern in FILE_PATTERNS for p in folder.glob(pattern))
-    found: dict[tuple[str, ...], TableProfile] = {}
-    with duckdb.connect(":memory:") as connection:
-        for path in files:
-            sniffed = connection.execute(f"SELECT Delimiter FROM sniff_csv({literal(path)})").fetchone()
-            separator = str(sniffed[0]) if sniffed else ","
-            options = f"all_varchar=true, header=true, ignore_errors=true, delim={literal(separator)}"
-            relation = f"read_csv({literal(path)}, {options})"
-            cursor = connection.execute(f"SELECT * FROM {relation} LIMIT {SAMPLE_ROWS}")
-            names = [str(d[0]) for d in cursor.description or ()]
-            sample = [["" if v is None else str(v) for v in row] for row in cursor.fetchall()]
-            counted = connection.execute(f"SELECT count(*) FROM {relation}").fetchone()
-            if tuple(names) not in found:  # files of the same columns are one table
-                rows = int(counted[0]) if counted else 0
-                found[tuple(names)] = build_profile(path.stem, rows, names, sample, path.name, separator)
-    return tuple(found.values())
+def _profile_files(folder: Path) -> tuple[TableProfile, ...]:
+    """Tables of every kind of file in a folder that the extractor can read."""
+    tables = find_tables(folder)
+    profiles = []
+    for table in tables:
+        if is_readable(folder, tables, table):
+            rows = read_rows(folder, tables, table, KEY_ROWS)
+            names = [c.name for c in table.columns]
+            profiles.append(replace(build_profile(table.name, len(rows), names, rows), found=table))
+    return tuple(profiles)
 
 
 def build_profile(
@@ -116,15 +116,14 @@ def build_profile(
     rows: int,
     names: list[str],
     sample: list[list[str]],
-    file: str = "",
-    separator: str = ",",
     key: tuple[str, ...] = (),
 ) -> TableProfile:
     """The profile of a table from a sample of its rows as text."""
-    columns = tuple(_profile_column(n, [row[i] for row in sample]) for i, n in enumerate(names))
+    columns = tuple(_profile_column(n, [row[i] for row in sample[:SAMPLE_ROWS]]) for i, n in enumerate(names))
     found = key or _find_key(names, sample)
     labels = _read_labels(names, sample, found) if rows <= LABELLED_ROWS and len(found) == 1 else ()
-    return TableProfile(table, rows, columns, found, file, separator, labels)
+    values = frozenset(row[names.index(found[0])].strip() for row in sample) if len(found) == 1 else frozenset()
+    return TableProfile(table, rows, columns, found, labels, values)
 
 
 def _read_labels(names: list[str], sample: list[list[str]], key: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
