@@ -22,6 +22,7 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import yaml
 
+from migration.dedupe.checks import is_check_right
 from migration.errors import ConfigError, SourceError
 
 ROLES: Mapping[str, str] = {
@@ -44,7 +45,7 @@ ROLES: Mapping[str, str] = {
     "place_of_birth": "place of birth",
     "occupation": "occupation",
     "phone": "telephone number",
-    "identifier:<kind>": "a number that belongs to one person (`identifier:scro`); kept as typed but for spaces",
+    "identifier:<kind>": "a number of one person; left out where the check of its kind fails (pnc, cro, scro, chi, nhs)",
     "extra:<name>": "any other column worth comparing: equal, close or different",
     "truth": "the true person, for evaluation; never compared",
     "ignore": "not used",
@@ -101,9 +102,18 @@ def read_records(path: Path, roles: Mapping[str, str], truth: str = "") -> tuple
             continue
         name = role.replace("identifier:", "id_").replace("extra:", "extra_")
         values = table.column(column).combine_chunks().cast(pa.string())
+        if name.startswith("id_"):
+            values = _checked(values, name.removeprefix("id_"))
         columns[name] = _join(columns[name], values) if name in columns else values
     answer = table.column(truth_columns[0]).combine_chunks().cast(pa.string()) if truth_columns else None
     return pa.table(columns), answer
+
+
+def _checked(values: pa.Array, kind: str) -> pa.Array:
+    """Numbers of a kind, without those whose check digit or letter is wrong."""
+    encoded = values.dictionary_encode()
+    kept = [None if is_check_right(kind, v) is False else v for v in encoded.dictionary.to_pylist()]
+    return pa.array(kept, pa.string()).take(encoded.indices)
 
 
 def _read_csv(path: Path) -> pa.Table:
