@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from migration.mapping import dates
+from migration.mapping.addresses import address_part_sql
 from migration.mapping.literals import literal
 
 Options = Mapping[str, object]
@@ -154,6 +155,10 @@ def _name(text: str, options: Options, _target: Target) -> Parsed:
     return Parsed(NAME_PARTS[layout][part].format(x=text))
 
 
+def _address(text: str, options: Options, _target: Target) -> Parsed:
+    return Parsed(address_part_sql(text, str(options.get("part", "street"))))
+
+
 PARSERS: Mapping[str, Parser] = {
     "date": Parser(_date, DATE_OPTIONS, default_formats=dates.ISO_DATES),
     "timestamp": Parser(_timestamp, DATE_OPTIONS | {"zone", "ambiguous"}, default_formats=dates.ISO_FORMATS),
@@ -172,6 +177,7 @@ PARSERS: Mapping[str, Parser] = {
     "driver": _macro("read_driver"),
     "identifier_ok": Parser(_identifier_ok, frozenset({"kind"})),
     "name": Parser(_name, frozenset({"layout", "part"}), is_total=True),
+    "address": Parser(_address, frozenset({"part"}), is_total=True),
     "grid_easting": _macro("read_grid_easting"),
     "grid_northing": _macro("read_grid_northing"),
 }
