@@ -109,6 +109,11 @@ def unreachable(system: SourceSystem, failure: BaseException) -> SourceError:
     )
 
 
+def is_connection_lost(failure: SourceError) -> bool:
+    """Whether an error of a database was of its connection or server, so that another attempt may go well."""
+    return any(kind.__name__ in ("OperationalError", "InterfaceError") for kind in type(failure.__cause__).__mro__)
+
+
 def _read_url(system: SourceSystem, location: str) -> URL:
     try:
         return make_url(location)

@@ -10,7 +10,9 @@ Options: `partition_rows` (500000; tables of fewer rows are read in one piece).
 """
 
 import json
+import logging
 import shutil
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,7 +20,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from migration.extract.connections import open_session
+from migration.errors import SourceError
+from migration.extract.connections import is_connection_lost, open_session
 from migration.extract.database import DatabaseReader, sql_literal
 from migration.extract.reader import RawBatch, TableReader
 from migration.extract.sources import TableSource
@@ -26,7 +29,10 @@ from migration.extract.totals import ControlTotals
 from migration.extract.watch import Watch
 from migration.layers import write_json
 
+LOG = logging.getLogger(__name__)
 PARTITION_ROWS = 500_000
+RETRY_SECONDS = (1.0, 5.0, 20.0)
+"""How long to wait before a partition whose connection broke is read again."""
 PLAN = "plan.json"
 
 
@@ -107,6 +113,7 @@ class PartitionedReader:
         self.schema = reader.schema
         self.null_text = reader.null_text
         self.held_back = reader.held_back
+        self.retries = 0
         self._resumed = any(p.path.exists() for p in partitions)
 
     def read_batches(self) -> Iterator[RawBatch]:
@@ -143,8 +150,23 @@ class PartitionedReader:
                     future.cancel()
 
     def _spool_elsewhere(self, partition: Partition, snapshot: str) -> None:
-        with open_session(self.source.system, self.source.location, snapshot) as session:
-            _spool(self.reader.narrow("", session), partition)
+        """Spool a partition in a session of its own; where its connection breaks, again in another.
+
+        Every session sees the snapshot of the reader's own, which must live; where that one breaks the run ends, and
+        the next one reads what is missing.
+        """
+        for wait in (*RETRY_SECONDS, None):
+            try:
+                with open_session(self.source.system, self.source.location, snapshot) as session:
+                    _spool(self.reader.narrow("", session), partition)
+            except SourceError as failure:
+                if wait is None or not is_connection_lost(failure):
+                    raise
+                self.retries += 1
+                LOG.warning("extract %s: connection lost, partition read again", self.source.where)
+                time.sleep(wait)
+            else:
+                return
 
     def measure_source(self, quarantined: frozenset[int]) -> ControlTotals:
         """Totals of the whole table in the session's snapshot."""
@@ -156,7 +178,12 @@ class PartitionedReader:
 
     def describe(self) -> dict[str, object]:
         """Snapshot, server time and partitions; whether some were kept from an earlier attempt."""
-        return {**self.reader.describe(), "partitions": len(self.partitions), "resumed": self._resumed}
+        return {
+            **self.reader.describe(),
+            "partitions": len(self.partitions),
+            "resumed": self._resumed,
+            "retries": self.retries,
+        }
 
 
 def _spool(reader: DatabaseReader, partition: Partition) -> None:

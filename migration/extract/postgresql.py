@@ -19,7 +19,7 @@ from migration.extract import copy_kernel as kernel
 from migration.extract.connections import driver_error
 from migration.extract.database import DatabaseReader, reading_failed, select_sql
 
-PIECE_BYTES = 4 << 20
+PIECE_BYTES = 1 << 20
 HEADER_BYTES = 19
 """Signature, flags and the length of an extension that no server sends."""
 EPOCH_DAYS = 10_957

@@ -137,6 +137,8 @@ def _write_rows(
         for group in gather_groups(kept(reader.read_batches())):
             writer.write_table(group.cast(schema), row_group_size=GROUP_ROWS)
             rows += group.num_rows
+            del group
+            pa.default_memory_pool().release_unused()
     return rows, frozenset(bad_rows)
 
 
@@ -152,10 +154,13 @@ def gather_groups(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
     for batch in batches:
         waiting.append(batch)
         rows += batch.num_rows
+        del batch
         while rows >= GROUP_ROWS:
             table = pa.Table.from_batches(waiting)
-            yield table.slice(0, GROUP_ROWS).combine_chunks()
+            group = table.slice(0, GROUP_ROWS).combine_chunks()
             waiting, rows = table.slice(GROUP_ROWS).to_batches(), rows - GROUP_ROWS
+            del table  # what is being written needs no second copy in memory
+            yield group
     if waiting:
         yield pa.Table.from_batches(waiting).combine_chunks()
 

@@ -248,6 +248,7 @@ def test_finished_partitions_are_kept_when_the_connection_breaks(large, settings
         spooled.append(partition.path.name)
 
     monkeypatch.setattr(partitions, "_spool", break_at_the_fourth)
+    monkeypatch.setattr(partitions, "RETRY_SECONDS", (0.01,))
     with pytest.raises(SourceError, match=r"stopped answering|no answer"):
         stage_once(context, split, folder)
     assert not folder.exists()
@@ -259,6 +260,30 @@ def test_finished_partitions_are_kept_when_the_connection_breaks(large, settings
     assert facts.facts["source"]["resumed"] is True
     stage_once(context, whole, tmp_path / "whole")
     assert (folder / "rows.parquet").read_bytes() == (tmp_path / "whole/rows.parquet").read_bytes()
+
+
+def test_partition_is_read_again_in_the_same_snapshot_when_its_connection_breaks(
+    large, settings, tmp_path, monkeypatch
+) -> None:
+    from migration.extract import partitions
+
+    split, _, run = large
+    context, spool, broken = RunContext(settings, "X", "r"), partitions._spool, []
+
+    def break_once(reader, partition):
+        if partition.path.name.startswith("000003") and not broken:
+            broken.append(partition)
+            run("UPDATE big SET t = 'edited' WHERE k = (SELECT min(k) FROM big)")
+            run(f"SELECT pg_terminate_backend({reader.session.driver.info.backend_pid})")
+        spool(reader, partition)
+
+    monkeypatch.setattr(partitions, "_spool", break_once)
+    monkeypatch.setattr(partitions, "RETRY_SECONDS", (0.01,))
+    facts, _ = stage_once(context, split, tmp_path / "split")
+    assert facts.facts["source"]["retries"] == 1
+    texts = pq.read_table(tmp_path / "split/rows.parquet").column("t").to_pylist()
+    assert len(texts) == 9500
+    assert "edited" not in texts  # the edit came after the snapshot
 
 
 def test_partitions_of_two_moments_are_refused_when_the_system_was_edited(large, settings, tmp_path) -> None:
