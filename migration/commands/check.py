@@ -8,6 +8,9 @@ from rich.table import Table
 
 from migration.settings import get_settings
 
+SHOWN = 5
+"""Lines a remark names at most."""
+
 
 def register(app: typer.Typer) -> None:
     """Add `migrate check`."""
@@ -28,7 +31,7 @@ def check(
     table.add_column("state")
     for result in results:
         state = "draft" if result.is_draft else "sound"
-        counts = (result.records, result.fields, result.codes, result.proposed_codes)
+        counts = (result.records, result.fields, result.codes, len(result.proposed))
         shown = state if result.is_sound else "[bold red]problems[/]"
         table.add_row(result.division, result.version[:12], *map(str, counts), shown)
     console = Console()
@@ -38,6 +41,12 @@ def check(
             console.print(f"[bold red]{result.division}[/]: {result.problem}", soft_wrap=True, highlight=False)
     if not all(r.is_sound for r in results):
         raise typer.Exit(2)
+    for result in (r for r in results if r.proposed):
+        where = ", ".join(result.proposed[:SHOWN]) + (" ..." if len(result.proposed) > SHOWN else "")
+        text = (
+            f"remark: {result.division} has {len(result.proposed)} codes proposed and not agreed; a record read by one"
+        )
+        console.print(f"{text} keeps the gate red: {where}", soft_wrap=True, highlight=False)
     for item in find_disagreements(get_settings()):
         meanings = "; ".join(f"{code} ({where})" for code, where in item.meanings)
         console.print(f"remark: {item.list_name} {item.legacy_value} means {meanings}", soft_wrap=True, highlight=False)

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from migration.errors import ConfigError
+from migration.mapping.codes import PROPOSED
 from migration.mapping.inherit import read_effective
 from migration.mapping.load import list_divisions, load_pack
 from migration.mapping.model import Pack
@@ -26,14 +27,17 @@ from migration.settings import Settings
 
 @dataclass(frozen=True)
 class PackCheck:
-    """The check of one division's pack; `problem` is empty where it is sound."""
+    """The check of one division's pack; `problem` is empty where it is sound.
+
+    `proposed` are the lines of code decisions that nobody has agreed: a record read by one keeps the gate red.
+    """
 
     division: str
     version: str
     records: int
     fields: int
     codes: int
-    proposed_codes: int
+    proposed: tuple[str, ...]
     is_draft: bool
     problem: str
 
@@ -54,7 +58,7 @@ def check_division(settings: Settings, division: str) -> PackCheck:
         pack = load_pack(settings, division)
         _check_files(settings, division)
     except ConfigError as error:
-        return PackCheck(division, "", 0, 0, 0, 0, False, f"{error.found.strip()}")
+        return PackCheck(division, "", 0, 0, 0, (), False, f"{error.found.strip()}")
     run_empty(pack)
     decisions = [d for crosswalk in pack.crosswalks.values() for d in crosswalk.decisions.values()]
     return PackCheck(
@@ -63,7 +67,7 @@ def check_division(settings: Settings, division: str) -> PackCheck:
         records=len(pack.records),
         fields=sum(len(r.fields) for r in pack.records),
         codes=len(decisions),
-        proposed_codes=sum(d.status == "PROPOSED" for d in decisions),
+        proposed=tuple(str(d.origin) for d in decisions if d.status == PROPOSED and d.national_code),
         is_draft=pack.is_draft,
         problem="",
     )

@@ -25,6 +25,13 @@ def test_a_sound_pack_is_compiled_and_run_over_no_rows(packs: Packs) -> None:
     assert (result.records, result.fields, result.codes) == (1, 3, 1)
 
 
+def test_a_code_that_is_proposed_and_not_agreed_is_named_with_its_line(packs: Packs) -> None:
+    proposed = "legacy_value,national_code,rationale,status,agreed_by,agreed_on\nF,FILED,Guess,PROPOSED,,\n"
+    assert check_division(packs(), "Z").proposed == ()
+    result = check_division(packs(**{"divisions/Z/codes/state.csv": proposed}), "Z")
+    assert (result.is_sound, result.proposed) == (True, ("divisions/Z/codes/state.csv:2",))
+
+
 def test_a_faulty_pack_is_a_result_and_not_an_exception(packs: Packs) -> None:
     result = check_division(packs(**{"divisions/Z/division.yml": "family: small\ntitle: Test\n"}), "Z")
     assert not result.is_sound
