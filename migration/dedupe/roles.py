@@ -45,7 +45,7 @@ ROLES: Mapping[str, str] = {
     "place_of_birth": "place of birth",
     "occupation": "occupation",
     "phone": "telephone number",
-    "identifier:<kind>": "a number of one person; left out where the check of its kind fails (pnc, cro, scro, chi, nhs)",
+    "identifier:<kind>": "a number of one person; left out if its check fails (pnc, cro, scro, chi, nhs)",
     "extra:<name>": "any other column worth comparing: equal, close or different",
     "truth": "the true person, for evaluation; never compared",
     "ignore": "not used",
