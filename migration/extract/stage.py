@@ -220,7 +220,8 @@ def _write_raw(context: RunContext, sources: tuple[TableSource, ...], keys: dict
             writer.facts[name] = {where: f.facts[name] for where, f in facts.items()}
     manifest = find_manifest(context, Layer.RAW)
     if manifest is None:
-        raise AssertionError("a written layer has a manifest")
+        fix = "See whether another process removes files of the run's folder, then run again: finished tables are kept."
+        raise SourceError("layer raw", "no manifest after it was written", "one", fix)
     return manifest
 
 
