@@ -82,9 +82,11 @@ def with_threads(context: RunContext, threads: int) -> RunContext:
     return replace(context, settings=context.settings.model_copy(update={"threads": threads}))
 
 
-def build_inputs(settings: Settings, families: list[str], scale: float = 0.0003, seed: int = 7) -> None:
+def build_inputs(
+    settings: Settings, families: list[str], scale: float = 0.0003, seed: int = 7, entries: int = GAZETTEER_ENTRIES
+) -> None:
     """The synthetic estates of some families, and the gazetteer they are written from, compiled."""
-    build_estate(settings, families, scale, seed, gazetteer_entries=GAZETTEER_ENTRIES)
+    build_estate(settings, families, scale, seed, gazetteer_entries=entries)
     folder = settings.estates / "gazetteer" / DEFAULT_RELEASE
     sources = [folder / name for name in ("gazetteer.csv", "junctions.csv", "beats.geojson")]
     build_gazetteer(settings, sources, folder / "columns.yml", DEFAULT_RELEASE)
