@@ -16,7 +16,7 @@ from pathlib import Path
 
 from migration.errors import SourceError
 from migration.geocode.batch import match_all
-from migration.geocode.confidence import Calibration, build_calibration, wilson_lower
+from migration.geocode.confidence import ACCEPT_COARSE, ACCEPT_UPRN, Calibration, build_calibration, wilson_lower
 from migration.geocode.evidence import Match, Query
 from migration.geocode.gazetteer.index import Gazetteer
 from migration.geocode.match import Matcher
@@ -27,8 +27,6 @@ COLUMNS = frozenset(
     {"id", "text", "postcode", "division", "recorded_on", "uprn", "parent_uprn", "usrn", "true_postcode", "true_town"}
 )
 _FINEST_FIRST = (MatchLevel.UPRN, MatchLevel.BUILDING, MatchLevel.STREET, MatchLevel.POSTCODE, MatchLevel.LOCALITY)
-COARSE_SHARE = 4
-"""One labelled address in this many measures the coarser levels, which need fewer."""
 
 
 @dataclass(frozen=True)
@@ -45,16 +43,16 @@ class Label:
     kind: str = ""
 
 
-class OpenCalibration(Calibration):
-    """Lets every pattern of some levels through, to measure them."""
+class StagedCalibration(Calibration):
+    """Lets every pattern of one level through, to measure it; finer levels by the counts so far, coarser ones never."""
 
-    def __init__(self, levels: frozenset[MatchLevel]) -> None:
-        super().__init__(())
-        self.levels = levels
+    def __init__(self, counts: Sequence[tuple[str, int, int]], level: MatchLevel) -> None:
+        super().__init__(build_calibration(counts).counts)
+        self.open = level.value
 
     def confidence(self, pattern: str) -> float:
-        """1 for a level let through, else 0."""
-        return 1.0 if pattern.split("|", 1)[0] in self.levels else 0.0
+        """1 for the level let through, else what the counts say."""
+        return 1.0 if pattern.split("|", 1)[0] == self.open else super().confidence(pattern)
 
 
 @dataclass
@@ -134,18 +132,39 @@ def is_right(label: Label, match: Match) -> bool:
 
 
 def calibrate(gazetteer: Gazetteer, labels: Sequence[Label], processes: int) -> list[tuple[str, int, int]]:
-    """Pattern, matches and right matches: each level measured with all finer ones shut, each address once a level."""
+    """Pattern, matches and right matches: each level measured on the addresses that fall to it from the finer ones."""
+    rows: list[tuple[str, int, int]] = []
+    for level in _FINEST_FIRST:
+        counted, labels = calibrate_level(gazetteer, labels, level, rows, processes)
+        rows += counted
+    return sorted(rows)
+
+
+def calibrate_level(
+    gazetteer: Gazetteer,
+    labels: Sequence[Label],
+    level: MatchLevel,
+    finer: Sequence[tuple[str, int, int]],
+    processes: int,
+) -> tuple[list[tuple[str, int, int]], list[Label]]:
+    """Counts of one level's patterns, and the labels that this level does not answer with enough confidence."""
+    matches = match_all(Matcher(gazetteer, StagedCalibration(finer, level)), [c.query for c in labels], processes)
     seen: Counter[str] = Counter()
     right: Counter[str] = Counter()
-    for finest, level in enumerate(_FINEST_FIRST):
-        chosen = labels if level is MatchLevel.UPRN else labels[::COARSE_SHARE]
-        matcher = Matcher(gazetteer, OpenCalibration(frozenset(_FINEST_FIRST[finest:])))
-        for label, match in zip(chosen, match_all(matcher, [c.query for c in chosen], processes), strict=True):
-            pattern = pattern_of(match)
-            if match.level is level and pattern.split("|", 1)[0] == level.value:
-                seen[pattern] += 1
-                right[pattern] += is_right(label, match)
-    return [(pattern, count, right[pattern]) for pattern, count in sorted(seen.items())]
+    for label, match in zip(labels, matches, strict=True):
+        pattern = pattern_of(match)
+        if match.level is level and pattern.split("|", 1)[0] == level.value:
+            seen[pattern] += 1
+            right[pattern] += is_right(label, match)
+    counted = [(pattern, count, right[pattern]) for pattern, count in sorted(seen.items())]
+    earned = build_calibration([*finer, *counted])
+    needed = ACCEPT_UPRN if level is MatchLevel.UPRN else ACCEPT_COARSE
+    fallen = [
+        label
+        for label, match in zip(labels, matches, strict=True)
+        if match.level is not level or earned.confidence(pattern_of(match)) < needed
+    ]
+    return counted, fallen
 
 
 def pattern_of(match: Match) -> str:

@@ -18,7 +18,7 @@ CALIBRATION_FILE = Path(__file__).with_name("calibration.csv")
 Z = 1.96
 LEAST_SEEN = 150
 """Matches from which a pattern speaks for itself; fewer, and its parent's bound counts too."""
-ACCEPT_UPRN = 0.96
+ACCEPT_UPRN = 0.95
 """Confidence from which a UPRN is asserted. Chosen on the calibration set: see decision 0041."""
 ACCEPT_COARSE = 0.80
 """Confidence from which a building or street is asserted; below, the next coarser level is tried."""

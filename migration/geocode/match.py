@@ -213,6 +213,8 @@ class Matcher:
             refusal = Refusal.TOKENS_UNUSED
         if top.level is MatchLevel.UPRN and lone_flat_exists(self.gazetteer, top, best.readings):
             refusal = Refusal.TWO_READINGS
+        if refusal is None and _has_other_type(best, hypotheses):
+            refusal = Refusal.STREET_AMBIGUOUS
         confidence = self.calibration.confidence(top.pattern())
         if refusal is None and top.level is MatchLevel.UPRN and confidence < ACCEPT_UPRN:
             refusal = Refusal.LOW_CONFIDENCE
@@ -266,6 +268,15 @@ def _name_tie(top: Candidate, other: Candidate) -> Refusal | None:
     if other.resolution.streets != top.resolution.streets:
         return Refusal.STREET_AMBIGUOUS
     return Refusal.TIE if other.level is MatchLevel.UPRN else None
+
+
+def _has_other_type(best: Hypothesis, hypotheses: list[Hypothesis]) -> bool:
+    """Whether a street without its type may as well be another of that name, be the number there or not."""
+    own = best.resolution
+    if own is None or own.how is not StreetHow.NO_TYPE:
+        return False
+    others = [h.resolution for h in hypotheses if h.span == best.span and h.resolution is not None]
+    return any(o.key != own.key and o.how is own.how and o.score > own.score - LEAST_MARGIN for o in others)
 
 
 def _is_other_name(top: Candidate, tokens: tuple[str, ...]) -> bool:
