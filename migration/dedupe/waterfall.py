@@ -17,18 +17,19 @@ def draw_waterfall(explanation: Explanation) -> str:
     bars = [("before any comparison", explanation.prior)]
     known = [s for s in explanation.steps if not s.is_missing]
     for step in sorted(known, key=lambda s: (-(s.weight + s.frequency), s.comparison)):
-        bars.append((f"{step.comparison}: {step.level.replace('_', ' ')}", step.weight + step.frequency))
+        bars.append((f"{step.comparison}: {step.level}".replace("_", " "), step.weight + step.frequency))
     ends, total = [0.0], 0.0
     for _, weight in bars:
         total += weight
         ends.append(total)
-    low, high = min(ends), max(*ends, min(ends) + 1.0)
+    relatives = explanation.score_between_relatives
+    shown = [*ends, relatives] if relatives is not None else ends
+    low, high = min(shown), max(*shown, min(shown) + 1.0)
     scale = (WIDTH - LABEL - 2 * MARGIN - 60) / (high - low)
 
     def place(value: float) -> float:
         return LABEL + MARGIN + (value - low) * scale
 
-    relatives = explanation.score_between_relatives
     height = (len(bars) + 2) * ROW + 2 * MARGIN
     title = f"Match weights of {explanation.left} and {explanation.right}: {explanation.score:+.2f} bits"
     parts = [
@@ -40,7 +41,7 @@ def draw_waterfall(explanation: Explanation) -> str:
         parts.append(_bar(label, place(ends[number]), place(ends[number + 1]), weight, number))
     parts.append(_bar("score", place(0.0), place(total), total, len(bars), TOTAL))
     if relatives is not None:
-        end = place(min(max(relatives, low), high))
+        end = place(relatives)
         parts.append(_bar("against two relatives of one home", place(0.0), end, relatives, len(bars) + 1, TOTAL))
     return "".join([*parts, "</svg>"])
 

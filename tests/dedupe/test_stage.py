@@ -180,6 +180,24 @@ def test_judgements_outrank_scores_and_reversing_them_restores_the_links(write_r
     assert read_manifest(context, Layer.LINKED).content_hash == before
 
 
+def test_judgements_of_two_divisions_hold_when_a_third_joins_in_any_order(write_run, people, judged_at):
+    judged = pa.concat_tables(
+        [judge(Judgement.MERGE, "c", "i", judged_at), judge(Judgement.NOT_SAME, "a", "d", judged_at)]
+    )
+    found = []
+    for order in permutations("DNA"):
+        published, context = [], None
+        for day, division in enumerate(order, start=1):
+            context = write_scene(write_run, people, division, day)
+            link_nominals(context, published, judged)
+            published.append(PublishedRun(division, context.run_id))
+        found.append(links(context))
+    assert all(f == found[0] for f in found)
+    together = {nominal[0]: golden for nominal, golden in found[0].items()}
+    assert together["c"] == together["i"]
+    assert together["a"] != together["d"]
+
+
 VERIFIED = {"identifier_type_code": "SCRO", "is_verified": True, "is_check_ok": True}
 
 
