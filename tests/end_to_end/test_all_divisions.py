@@ -124,6 +124,20 @@ def test_records_not_loaded_and_codes_not_resolved_are_the_planted_ones(walked, 
     assert unresolved == (len(PLANTED_CODES & set(planted(context))),)
 
 
+@pytest.mark.parametrize(("name", "entity"), [("nominal_person", "nominal"), ("location_uprn", "location")])
+@pytest.mark.parametrize("division", DIVISIONS)
+def test_truth_and_pipeline_name_records_by_the_same_keys(walked, division, name, entity):
+    context = walked.contexts[division]
+    dispositions = layer_folder(context, Layer.MAPPED) / "disposition.parquet"
+    truth = context.settings.estates / load_pack(context.settings, division).family / "truth" / f"{name}.parquet"
+    missing, unknown = duckdb.sql(
+        f"""SELECT count(*) FILTER (d.source_key IS NULL), count(*) FILTER (t.source_key IS NULL AND outcome = 'LOADED')
+            FROM (FROM '{truth}' WHERE division_code = '{division}') t
+            FULL JOIN (FROM '{dispositions}' WHERE entity = '{entity}') d USING (source_table, source_key)"""
+    ).fetchone()
+    assert (missing, unknown) == (0, 0)
+
+
 @pytest.mark.parametrize("division", DIVISIONS)
 def test_reports_due_for_review_are_the_planted_ones(walked, division):
     context = walked.contexts[division]
