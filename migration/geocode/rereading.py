@@ -116,7 +116,10 @@ def read_by_name(
     hypotheses: list[Hypothesis] = []
     for name in sorted(names):
         rows = matcher.gazetteer.places.get(name, ())
-        for street_id in sorted({r[1] for r in rows if r[1] >= 0 and (said & {r[2], r[3]} or postcode)}):
+        near = {r[1] for r in rows if r[1] >= 0 and (r[2] in said or r[3] in said)}
+        if not near and postcode:
+            near = {r[1] for r in rows if r[1] in _streets_of(matcher, postcode)}
+        for street_id in sorted(near):
             resolution = _named_resolution(matcher, query, street_id, places, postcode)
             candidates = find_candidates(
                 matcher.gazetteer, resolution, readings, postcode, query.recorded_on, is_adjacent=False, span=(0, 0)
