@@ -20,7 +20,7 @@ from migration.extract import copy_kernel, mysql_kernel
 from migration.extract.database import DatabaseReader, reading_failed, select_sql
 from migration.extract.totals_image import WORD_DIGITS
 
-PIECE_BYTES = 2 << 20
+PIECE_BYTES = 1 << 20
 IDLE_SECONDS = 0.02
 
 
