@@ -2,8 +2,9 @@
 
 Enters: the `raw` layer and the effective pack. Leaves: the layers `mapped` (entity tables and `disposition`) and
 `rejected` (`rejects`, `issues`, `codes`, and the rejected raw rows). Must hold: for each source table the source
-records of its primary entity are its rows, to the row, and each ends in exactly one disposition. Refuses: a raw table
-with other columns than the pack's, a draft pack in a cutover, a weeding rule over its cap.
+records of its primary entity are its rows, to the row, and each ends in exactly one disposition. Refuses: an extract
+that broke its contract, a raw table with other columns than the pack's, a draft pack in a cutover, a weeding rule over
+its cap.
 """
 
 import time
@@ -14,6 +15,7 @@ import duckdb
 
 from migration.duck import open_session
 from migration.errors import ConfigError, QualityError
+from migration.extract.contract_check import check_contract
 from migration.layers import current_manifest, layer_folder, read_manifest, stage_key, write_layer
 from migration.mapping import outputs, prepare
 from migration.mapping.fates import (
@@ -38,15 +40,16 @@ def map_division(context: RunContext) -> StageResult:
     Raises:
         ConfigError: the pack has problems, or is a draft in a cutover.
         SourceError: the raw layer is not there or not shaped as the pack says.
-        QualityError: a confirmed weeding rule takes more records than its cap.
+        QualityError: the extract broke its contract, or a confirmed weeding rule takes more records than its cap.
         ReconciliationError: a record is lost or doubled.
     """
     started = time.monotonic()
+    raw = read_manifest(context, Layer.RAW)
+    check_contract(context)
     pack = load_pack(context.settings, context.division)
     if pack.is_draft and context.phase is Phase.CUTOVER:
         fix = "Decide what is undecided and take `draft: true` out of division.yml."
         raise ConfigError(f"pack of division {pack.division}", "a draft pack", "a finished one for a cutover", fix)
-    raw = read_manifest(context, Layer.RAW)
     key = stage_key([raw.content_hash], pack_version=pack.version)
     layers = [current_manifest(context, layer, key) for layer in (Layer.MAPPED, Layer.REJECTED)]
     if all(layer is not None for layer in layers):

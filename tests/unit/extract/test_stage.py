@@ -9,6 +9,7 @@ from migration.errors import QualityError, ReconciliationError, SourceError
 from migration.extract import raw_table
 from migration.extract.stage import extract_division, extract_table, finish_extract, list_tables
 from migration.layers import find_manifest, layer_folder, read_manifest
+from migration.mapping.stage import map_division
 from migration.records import Layer, RunContext, StageStatus
 
 CRIMES = "CREATE TABLE CRIME (ID integer PRIMARY KEY, NAME text); INSERT INTO CRIME VALUES (1, 'a'), (2, NULL);"
@@ -163,12 +164,12 @@ def test_missing_and_unreachable_sources_give_one_error_and_no_layer(tmp_path, m
 
 
 def test_second_run_is_stopped_when_the_extract_lost_most_of_its_rows(tmp_path, make_context) -> None:
-    def run(run_id: str, rows: int, **options: object):
+    def run(run_id: str, rows: int, stage=extract_division, **options: object):
         lines = "".join(f"{i},name {i}\n" for i in range(rows))
         (tmp_path / "a.txt").write_text("NO,NAME\n" + lines)
         table = {"key": ["NO"], "columns": ["NO", "NAME"], "files": "a.txt", "options": options}
         made = make_context({"files": {"kind": "delimited", "location": tmp_path, "tables": {"people": table}}})
-        return extract_division(RunContext(made.settings, made.division, run_id))
+        return stage(RunContext(made.settings, made.division, run_id))
 
     assert run("20260101T000000Z", 100).counts["findings"] == 0
     assert run("20260102T000000Z", 99).counts["findings"] == 0
@@ -176,5 +177,7 @@ def test_second_run_is_stopped_when_the_extract_lost_most_of_its_rows(tmp_path, 
         run("20260103T000000Z", 20)
     with pytest.raises(QualityError, match="RECORDS_GONE"):
         run("20260103T000000Z", 20)
+    with pytest.raises(QualityError, match="RECORDS_GONE"):
+        run("20260103T000000Z", 20, map_division)
     accepted = ["RECORDS_GONE", "VOLUME_OUTSIDE_BOUNDS"]
     assert run("20260103T000000Z", 20, accept_findings=accepted).counts["rows"] == 20
