@@ -76,7 +76,8 @@ def load_staging(context: RunContext, engine: sa.Engine) -> StageResult:
     """
     started = time.monotonic()
     files = find_files(context)
-    with guard(engine, f"staging of division {context.division}"), engine.begin() as connection:
+    where = f"staging of division {context.division}"
+    with guard(engine, where), engine.begin() as connection:
         _lock(connection, context.division)
         stale = [f for f in files if not _is_staged(connection, context, f)]
         if stale:
@@ -86,6 +87,8 @@ def load_staging(context: RunContext, engine: sa.Engine) -> StageResult:
         broken = {f.entity.name: _swap_in(connection, context, f) for f in stale}
         record_run(connection, context, find_pack_version(context, files))
         record_manifests(connection, context)
+    with guard(engine, where):
+        _vacuum(engine, [partition_name(f.entity.name, context.division) for f in stale])
     tables = tuple(
         TableResult(f.entity.name, f.rows, f.manifest.bytes if f.manifest else 0, f.content_hash) for f in files
     )
@@ -176,6 +179,13 @@ def _check_rows(connection: sa.Connection, table: str, file: StagedFile) -> None
             "Run the stage again; where it happens twice, the file is not the one of its manifest: run from the start."
         )
         raise ReconciliationError(f"staging of {file.entity.name}", f"{rows} rows", f"{file.rows}, as its file", fix)
+
+
+def _vacuum(engine: sa.Engine, tables: list[str]) -> None:
+    """Write the visibility of new rows once, here: else the first reader of a table, a rule, rewrites every page."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        for table in tables:
+            connection.execute(sa.text(f"VACUUM {qualified(STAGING, table)}"))
 
 
 def _record_staged(connection: sa.Connection, context: RunContext, file: StagedFile, broken: list[str]) -> None:
