@@ -11,7 +11,7 @@ from pathlib import Path
 from migration.errors import QualityError
 from migration.extract.contract import ContractReport, Finding, FindingName, Severity
 from migration.extract.contract_compare import compare_extracts
-from migration.extract.sources import TableSource, load_sources
+from migration.extract.sources import TableSource, load_tables
 from migration.layers import LayerManifest, find_manifest, layer_folder, read_manifest, write_json
 from migration.records import Layer, RunContext
 
@@ -45,7 +45,7 @@ def check_contract(context: RunContext) -> dict[str, ContractReport]:
     path = context.report_folder / REPORT
     if path.exists() and json.loads(path.read_text(encoding="utf-8"))["compared"] == compared:
         return _stop_or_return(context, _read_reports(path))
-    reports = {s.where: r for s in load_sources(context) if (r := _compare_table(context, last, s, manifests))}
+    reports = {s.where: r for s in load_tables(context) if (r := _compare_table(context, last, s, manifests))}
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, {"compared": compared, "tables": {name: report.facts() for name, report in reports.items()}})
     return _stop_or_return(context, reports)
@@ -78,7 +78,7 @@ def _read_report(facts: dict[str, object]) -> ContractReport:
 
 
 def _stop_or_return(context: RunContext, reports: dict[str, ContractReport]) -> dict[str, ContractReport]:
-    accepted = {s.where: _accepted(s) for s in load_sources(context)}
+    accepted = {s.where: _accepted(s) for s in load_tables(context)}
     stops = [f"{name}: {f}" for name, r in reports.items() for f in r.stops if f.name not in accepted.get(name, set())]
     if stops:
         raise QualityError(

@@ -142,6 +142,20 @@ def load_sources(context: RunContext) -> tuple[TableSource, ...]:
     return tuple(source for system in pack.systems for source in _tables_of(context, pack, system))
 
 
+def load_tables(context: RunContext) -> tuple[TableSource, ...]:
+    """The same tables without their location, for work on extracts alone: nothing can be read by them.
+
+    Raises:
+        ConfigError: the pack is wrong.
+    """
+    pack = load_pack(context.settings, context.division)
+    return tuple(
+        TableSource(pack.division, system, table, "", context.sample_percent)
+        for system in pack.systems
+        for table in system.tables
+    )
+
+
 def _tables_of(context: RunContext, pack: Pack, system: SourceSystem) -> tuple[TableSource, ...]:
     location = resolve_location(context.settings, system)
     return tuple(TableSource(pack.division, system, t, location, context.sample_percent) for t in system.tables)
