@@ -9,7 +9,7 @@ a text. Refuses (None) a text that teaches nothing certain.
 
 import csv
 from collections import defaultdict
-from dataclasses import astuple, dataclass, fields, replace
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 from migration.errors import ConfigError
@@ -161,10 +161,7 @@ def _teach_premises(gazetteer: Gazetteer, alias: Alias) -> None:
     if row is None:
         return
     street = gazetteer.streets[int(gazetteer.columns["street_id"][row])]
-    block = gazetteer.block(street.id)
-    entries = [p for at in block.by_number.values() for p in at] + [p for at in block.named.values() for p in at]
-    renamed = {replace(p, name=alias.name) for p in entries if p.uprn == alias.target}
-    block.named.setdefault(alias.name, []).extend(sorted(renamed, key=lambda p: p.row))
+    gazetteer.premises.teach(street.id, alias.target, alias.name)
     known = gazetteer.places.get(alias.name, ())
     place = (alias.target, street.id, street.locality, street.town, street.division, "NAME")
     gazetteer.places[alias.name] = tuple(sorted({*known, place}))

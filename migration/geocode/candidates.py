@@ -14,7 +14,8 @@ from rapidfuzz.distance import OSA
 
 from migration.geocode.evidence import Candidate
 from migration.geocode.flats import floor_of
-from migration.geocode.gazetteer.index import Block, Gazetteer, Premises
+from migration.geocode.gazetteer.index import Gazetteer
+from migration.geocode.gazetteer.premises import Premises, PremisesIndex
 from migration.geocode.postcodes import area, district, sector
 from migration.geocode.readings import Reading
 from migration.geocode.rules import MatchLevel
@@ -48,8 +49,7 @@ def find_candidates(
         if reading.has_unused_number or reading.order == "flat_without_number":
             continue
         for street_id in streets:
-            block = gazetteer.block(street_id)
-            hits = _hits(block, reading)
+            hits = _hits(gazetteer.premises, street_id, reading)
             for premises, number, flat in _prefer_in_force(gazetteer, hits, recorded_on):
                 found.append(
                     _weigh(
@@ -61,9 +61,12 @@ def find_candidates(
     return found
 
 
-def _hits(block: Block, reading: Reading) -> list[tuple[Premises, str, str]]:
+def _hits(index: PremisesIndex, street_id: int, reading: Reading) -> list[tuple[Premises, str, str]]:
     """Entries of the reading's number (or name) with how number and flat agree."""
-    at, how = _at_number(block, reading) if reading.number >= 0 else (_named(block, reading.name), "NAMED")
+    if reading.number >= 0:
+        at, how = _at_number(index, street_id, reading)
+    else:
+        at, how = _named(index, street_id, reading.name), "NAMED"
     if not at:
         return []
     return [(p, how, flat) for p, flat in _choose_flat(at, reading)]
@@ -75,11 +78,11 @@ def lone_flat_exists(gazetteer: Gazetteer, top: Candidate, readings: Iterable[Re
     Not where the candidate is that flat, of the building named.
     """
     lone = {r.flat for r in readings if r.order == "flat_without_number"} - {top.reading.flat}
-    return bool(lone) and any(not lone.isdisjoint(gazetteer.block(s).flats) for s in top.resolution.streets)
+    return bool(lone) and any(gazetteer.premises.has_flat(s, lone) for s in top.resolution.streets)
 
 
-def _at_number(block: Block, reading: Reading) -> tuple[list[Premises], str]:
-    at = block.by_number.get((reading.number, reading.suffix), [])
+def _at_number(index: PremisesIndex, street_id: int, reading: Reading) -> tuple[list[Premises], str]:
+    at = index.at_number(street_id, reading.number, reading.suffix)
     if reading.end >= 0:
         return [p for p in at if p.end == reading.end], "EXACT"
     plain = [p for p in at if p.end < 0]
@@ -88,18 +91,19 @@ def _at_number(block: Block, reading: Reading) -> tuple[list[Premises], str]:
     if at:
         return at, "RANGE_START"
     if not reading.suffix:
-        return block.by_end.get(reading.number, []), "RANGE_END"
+        return index.at_end(street_id, reading.number), "RANGE_END"
     return [], "EXACT"
 
 
-def _named(block: Block, name: str) -> list[Premises]:
-    if not name or not block.named:
+def _named(index: PremisesIndex, street_id: int, name: str) -> list[Premises]:
+    named = index.named(street_id) if name else {}
+    if not named:
         return []
     for spelling in (name, f"THE {name}", name.removeprefix("THE ")):
-        if spelling in block.named:
-            return block.named[spelling]
-    near = [n for n in block.named if same_name(name, n)]
-    return block.named[near[0]] if len(near) == 1 else []
+        if spelling in named:
+            return named[spelling]
+    near = [n for n in named if same_name(name, n)]
+    return named[near[0]] if len(near) == 1 else []
 
 
 def same_name(one: str, other: str) -> bool:

@@ -10,6 +10,7 @@ thousand streets.
 from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import NamedTuple
 
 from rapidfuzz.distance import OSA
 
@@ -39,7 +40,8 @@ RIVAL_MARGIN = 2
 LEAST_SCORE = -4
 """Below this the place contradicts the street, and it is not a candidate at all."""
 MAX_COMBINATIONS = 24
-MEMO_SIZE = 400_000
+MEMO_SIZE = 100_000
+SITE_MEMO_SIZE = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +73,16 @@ class StreetResolver:
 
     gazetteer: Gazetteer
     ranked: dict[tuple[str, Where], Resolution | None] = field(default_factory=dict)
-    placed: dict[tuple[str, tuple[str, ...], str], list[tuple[int, str, str]]] = field(default_factory=dict)
+    placed: dict[tuple[tuple[str, ...], str], "SiteFlags"] = field(default_factory=dict)
+    sites: list[int] = field(default_factory=list)
+    examples: list[Street] = field(default_factory=list)
     similar: dict[tuple[str, ...], tuple[tuple[str, StreetHow], ...]] = field(default_factory=dict)
     deletions: dict[str, list[str]] = field(default_factory=dict)
     words: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         self.words = frozenset(w for key in self.gazetteer.aliases for w in key.split(" "))
+        self.sites, self.examples = group_sites(self.gazetteer.streets)
 
     def resolve(self, key: str, how: StreetHow, where: Where) -> Resolution | None:
         """The streets named `key` that fit `where` best; None where every one of them contradicts it."""
@@ -95,35 +100,35 @@ class StreetResolver:
         )
 
     def _rank(self, key: str, where: Where) -> Resolution | None:
-        streets = self.gazetteer.streets
-        postcode = where.postcode
-        exact = frozenset(self.gazetteer.postcode_streets.get(postcode, ())) if postcode else frozenset()
+        streets, sites = self.gazetteer.streets, self.sites
+        flags = self._flags(where)
         groups: dict[int, list[tuple[int, int, str, str, str]]] = {}
-        for street_id, place, division in self._placed(key, where):
+        if not where.postcode:
+            for street_id in self.gazetteer.aliases.get(key, ()):
+                place, division, points = flags[sites[street_id]]
+                if points["NONE"] >= LEAST_SCORE:
+                    part = (points["NONE"], -street_id, "NONE", place, division)
+                    groups.setdefault(streets[street_id].usrn, []).append(part)
+            return _choose_group(key, groups, streets) if groups else None
+        reach = postcode_reach(self.gazetteer, where.postcode)
+        for street_id in self.gazetteer.aliases.get(key, ()):
             street = streets[street_id]
-            pc = postcode_flag(street, postcode, street_id in exact) if postcode else "NONE"
+            pc = reach.flag(street)
             if pc == "CONFLICT":
                 continue
-            points = score_place(pc, place, division)
-            if points >= LEAST_SCORE:
-                groups.setdefault(street.usrn, []).append((points, -street_id, pc, place, division))
+            place, division, points = flags[sites[street_id]]
+            if points[pc] >= LEAST_SCORE:
+                groups.setdefault(street.usrn, []).append((points[pc], -street_id, pc, place, division))
         return _choose_group(key, groups, streets) if groups else None
 
-    def _placed(self, key: str, where: Where) -> list[tuple[int, str, str]]:
-        """Streets of a name with their place and division flags, which postcodes do not change."""
-        memo = (key, where.places, where.division)
+    def _flags(self, where: Where) -> "SiteFlags":
+        """Flags and points of every site under what a record says, filled in as sites are met."""
+        memo = (where.places, where.division)
         found = self.placed.get(memo)
         if found is None:
-            if len(self.placed) > MEMO_SIZE:
+            if len(self.placed) > SITE_MEMO_SIZE:
                 self.placed.clear()
-            flags: dict[tuple[str, str, str], str] = {}
-            found = self.placed[memo] = []
-            for i in self.gazetteer.aliases.get(key, ()):
-                street = self.gazetteer.streets[i]
-                own = (street.locality, street.town, street.admin)
-                if own not in flags:
-                    flags[own] = place_flag(self.gazetteer, street, where.places)
-                found.append((i, flags[own], division_flag(street, where.division)))
+            found = self.placed[memo] = SiteFlags(self.gazetteer, self.examples, where)
         return found
 
     def find_similar(self, tokens: tuple[str, ...]) -> tuple[tuple[str, StreetHow], ...]:
@@ -205,6 +210,40 @@ class StreetResolver:
                     if 0 < distance <= limit:
                         key = vocabulary().canonical.get(word, word)
                         found[key] = min(distance, found.get(key, distance))
+
+
+class SiteFlags(dict[int, tuple[str, str, dict[str, int]]]):
+    """Site → place flag, division flag, and points by postcode flag, under the places and division of a record."""
+
+    def __init__(self, gazetteer: Gazetteer, examples: list[Street], where: Where) -> None:
+        super().__init__()
+        self._gazetteer, self._examples, self._where = gazetteer, examples, where
+
+    def __missing__(self, site: int) -> tuple[str, str, dict[str, int]]:
+        street = self._examples[site]
+        place = place_flag(self._gazetteer, street, self._where.places)
+        division = division_flag(street, self._where.division)
+        found = self[site] = (place, division, _points(place, division))
+        return found
+
+
+@lru_cache(maxsize=1_000)
+def _points(place: str, division: str) -> dict[str, int]:
+    return {pc: score_place(pc, place, division) for pc in PC_POINTS}
+
+
+def group_sites(streets: list[Street]) -> tuple[list[int], list[Street]]:
+    """Site of every street, by id, and a street of every site: streets of one place and division agree alike."""
+    numbers: dict[tuple[str, str, str, str], int] = {}
+    examples: list[Street] = []
+    sites: list[int] = []
+    for street in streets:
+        own = (street.locality, street.town, street.admin, street.division)
+        site = numbers.setdefault(own, len(examples))
+        if site == len(examples):
+            examples.append(street)
+        sites.append(site)
+    return sites, examples
 
 
 @lru_cache(maxsize=1)
@@ -314,17 +353,31 @@ def division_flag(street: Street, division: str) -> str:
     return "SAME" if street.division == division else "OTHER"
 
 
-def postcode_flag(street: Street, postcode: str, is_exact: bool) -> str:
-    """How far the record's postcode agrees with a street's; CONFLICT where even the area is another."""
-    if not postcode or not street.areas:
-        return "NONE"
-    if is_exact:
-        return "EXACT"
-    if area(postcode) not in street.areas:
-        return "CONFLICT"
-    if sector(postcode) in street.sectors:
-        return "SECTOR"
-    return "DISTRICT" if district(postcode) in street.districts else "OTHER"
+class PostcodeReach(NamedTuple):
+    """A record's postcode taken apart once, and the streets that have it."""
+
+    exact: frozenset[int]
+    sector: str
+    district: str
+    area: str
+
+    def flag(self, street: Street) -> str:
+        """How far the postcode agrees with a street's; CONFLICT where even the area is another."""
+        if not street.areas:
+            return "NONE"
+        if street.id in self.exact:
+            return "EXACT"
+        if self.area not in street.areas:
+            return "CONFLICT"
+        if self.sector in street.sectors:
+            return "SECTOR"
+        return "DISTRICT" if self.district in street.districts else "OTHER"
+
+
+def postcode_reach(gazetteer: Gazetteer, postcode: str) -> PostcodeReach:
+    """The reach of a postcode that is not empty."""
+    exact = frozenset(gazetteer.postcode_streets.get(postcode, ()))
+    return PostcodeReach(exact, sector(postcode), district(postcode), area(postcode))
 
 
 def score_place(pc: str, place: str, division: str) -> int:

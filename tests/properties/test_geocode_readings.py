@@ -41,7 +41,7 @@ def trusting(gazetteer: Gazetteer) -> Matcher:
 def entry_numbers(gazetteer: Gazetteer, uprn: int) -> list[tuple[set[str], str, str]]:
     """For each entry of a UPRN: numerals it holds, its suffix and its flat."""
     found = []
-    for row in range(gazetteer.premises.num_rows):
+    for row in range(len(gazetteer.columns["uprn"])):
         if int(gazetteer.columns["uprn"][row]) != uprn:
             continue
         flat = gazetteer.dictionaries["flat"][gazetteer.columns["flat"][row]]

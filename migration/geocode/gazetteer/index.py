@@ -2,21 +2,21 @@
 
 Enters: a release folder. Leaves: a `Gazetteer`: streets, aliases, postcodes, localities, places, junctions, and the
 premises of a street on demand. Must hold: nothing here depends on the order of rows in the files. Memory: columns
-stay in Arrow and NumPy; only the streets that queries touch become Python objects (`Gazetteer.block`).
+stay in NumPy; only the premises that queries reach become Python objects (`premises.py`).
 """
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from migration.geocode.gazetteer.beats import BeatMap, make_beat_map
+from migration.geocode.gazetteer.premises import PremisesIndex, index_premises, premises_keys
 from migration.geocode.gazetteer.release import ReleaseManifest, read_release, release_folder
 from migration.geocode.postcodes import area, district, sector
 from migration.geocode.vocabulary import vocabulary
@@ -54,35 +54,6 @@ class Point:
     entries: int
 
 
-@dataclass(frozen=True, slots=True)
-class Premises:
-    """One entry of a street. `row` is its position in the release's premises table."""
-
-    row: int
-    number: int
-    end: int
-    suffix: str
-    flat: str
-    unit: str
-    name: str
-    organisation: str
-    uprn: int
-    parent: int
-    status: str
-    is_parent: bool
-    postcode: str
-
-
-@dataclass(slots=True)
-class Block:
-    """The premises of one street: by number and suffix, and those that have a name."""
-
-    by_number: dict[tuple[int, str], list[Premises]]
-    by_end: dict[int, list[Premises]]
-    named: dict[str, list[Premises]]
-    flats: frozenset[str]
-
-
 @dataclass
 class Gazetteer:
     """A release in memory. Build it with `load_gazetteer`; share it with workers by forking."""
@@ -103,25 +74,16 @@ class Gazetteer:
     junctions: dict[tuple[int, int], tuple[int, int]]
     beats: BeatMap
     usrn_streets: dict[int, tuple[int, ...]]
-    premises: pa.Table
-    starts: npt.NDArray[np.int64]
+    premises: PremisesIndex
     columns: dict[str, npt.NDArray[np.generic]]
     dictionaries: dict[str, list[str]]
-    row_of_uprn: dict[int, int] = field(default_factory=dict)
-    blocks: dict[int, Block] = field(default_factory=dict)
+    uprn_rows: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
     has_premises: bool = True
 
     @property
     def release(self) -> str:
         """Name of the release."""
         return self.manifest.release
-
-    def block(self, street_id: int) -> Block:
-        """Premises of a street, read once."""
-        block = self.blocks.get(street_id)
-        if block is None:
-            block = self.blocks[street_id] = _read_block(self, street_id)
-        return block
 
     def dates(self, row: int) -> tuple[date | None, date | None]:
         """First and last day of a premises row."""
@@ -148,9 +110,9 @@ class Gazetteer:
 
     def find_uprn(self, uprn: int) -> int | None:
         """A premises row of a UPRN: the approved one where there is one, else the first."""
-        if not self.row_of_uprn and self.premises.num_rows:
-            self.row_of_uprn = _index_uprns(self)
-        return self.row_of_uprn.get(uprn)
+        uprns, rows = self.uprn_rows
+        at = int(uprns.searchsorted(uprn))
+        return int(rows[at]) if at < len(uprns) and uprns[at] == uprn else None
 
 
 _TEXT_COLUMNS = (
@@ -182,14 +144,10 @@ def load_gazetteer(settings: Settings, release: str | None = None) -> Gazetteer:
     name = release or settings.gazetteer_release
     manifest = read_release(settings, name)
     folder = release_folder(settings, name)
-    premises = _read(folder, "premises")
-    premises = premises.take(pc.sort_indices(premises["street_id"])) if not _is_sorted(premises) else premises
-    columns, dictionaries = _split_columns(premises)
+    columns, dictionaries = _load_premises(folder)
     streets, postcode_streets = _load_streets(folder)
     aliases = _load_aliases(folder)
     localities, towns, admins = _load_localities(folder)
-    street_ids = columns["street_id"].astype(np.int64)
-    starts = np.searchsorted(street_ids, np.arange(len(streets) + 1))
     usrns: dict[int, list[int]] = defaultdict(list)
     for street in streets:
         usrns[street.usrn].append(street.id)
@@ -210,17 +168,22 @@ def load_gazetteer(settings: Settings, release: str | None = None) -> Gazetteer:
         junctions=_load_junctions(folder),
         beats=make_beat_map(_read(folder, "beat")),
         usrn_streets={u: tuple(ids) for u, ids in usrns.items()},
-        premises=premises,
-        starts=starts,
+        premises=index_premises(columns, dictionaries, len(streets)),
         columns=columns,
         dictionaries=dictionaries,
-        has_premises=premises.num_rows > 0,
+        uprn_rows=_index_uprns(columns, dictionaries),
+        has_premises=len(columns["uprn"]) > 0,
     )
 
 
-def _is_sorted(premises: pa.Table) -> bool:
-    ids = premises["street_id"].to_numpy()
-    return bool(np.all(ids[1:] >= ids[:-1]))
+def _load_premises(folder: Path) -> tuple[dict[str, npt.NDArray[np.generic]], dict[str, list[str]]]:
+    """Columns of the premises table by street and number, as it is written."""
+    columns, dictionaries = _split_columns(_read(folder, "premises"))
+    keys = premises_keys(columns)
+    if not bool(np.all(keys[1:] >= keys[:-1])):
+        order = np.argsort(keys, kind="stable")
+        columns = {name: column[order] for name, column in columns.items()}
+    return columns, dictionaries
 
 
 def _read(folder: Path, table: str) -> pa.Table:
@@ -352,45 +315,14 @@ def _load_junctions(folder: Path) -> dict[tuple[int, int], tuple[int, int]]:
     return {(r["usrn_a"], r["usrn_b"]): (r["easting"], r["northing"]) for r in _read(folder, "junction").to_pylist()}
 
 
-def _read_block(g: Gazetteer, street_id: int) -> Block:
-    first, last = int(g.starts[street_id]), int(g.starts[street_id + 1])
-    flats = frozenset(g.dictionaries["flat"][i] for i in set(g.columns["flat"][first:last].tolist()))
-    block = Block({}, {}, {}, flats)
-    window = slice(first, last)
-    c = {name: g.columns[name][window].tolist() for name in (*_INT_COLUMNS[1:5], *_TEXT_COLUMNS, "is_parent")}
-    d = g.dictionaries
-    for i in range(last - first):
-        item = Premises(
-            first + i,
-            c["number"][i],
-            c["end_number"][i],
-            d["suffix"][c["suffix"][i]],
-            d["flat"][c["flat"][i]],
-            d["unit"][c["unit"][i]],
-            d["name_key"][c["name_key"][i]],
-            d["org_key"][c["org_key"][i]],
-            c["uprn"][i],
-            c["parent_uprn"][i],
-            d["status"][c["status"][i]],
-            c["is_parent"][i],
-            d["postcode"][c["postcode"][i]],
-        )
-        if item.number >= 0:
-            block.by_number.setdefault((item.number, item.suffix), []).append(item)
-            if item.end >= 0:
-                block.by_end.setdefault(item.end, []).append(item)
-        for name in {item.name, item.organisation}:
-            if name:
-                block.named.setdefault(name, []).append(item)
-    return block
-
-
-def _index_uprns(g: Gazetteer) -> dict[int, int]:
-    statuses = g.dictionaries["status"]
+def _index_uprns(
+    columns: dict[str, npt.NDArray[np.generic]], dictionaries: dict[str, list[str]]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """UPRNs in order, and the row of each: the approved one where there is one, else the first."""
     order = {"APPROVED": 0, "PROVISIONAL": 1, "ALTERNATIVE": 2, "HISTORIC": 3}
-    rank = np.array([order.get(s, 4) for s in statuses], dtype=np.int8)[g.columns["status"]]
-    rows = np.lexsort((rank, g.columns["uprn"]))
-    uprns = g.columns["uprn"][rows]
+    rank = np.array([order.get(s, 4) for s in dictionaries["status"]] or [4], dtype=np.int8)[columns["status"]]
+    rows = np.lexsort((rank, columns["uprn"]))
+    uprns = columns["uprn"][rows].astype(np.int64)
     keep = np.ones(len(rows), dtype=bool)
     keep[1:] = uprns[1:] != uprns[:-1]
-    return dict(zip(uprns[keep].tolist(), rows[keep].tolist(), strict=True))
+    return uprns[keep], rows[keep]
