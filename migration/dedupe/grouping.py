@@ -8,7 +8,15 @@ well.
 
 import numpy as np
 
-from migration.dedupe.compiled import BoolArray, FloatArray, IntArray, LongArray, compiled
+from migration.dedupe.compiled import (
+    BoolArray,
+    FloatArray,
+    IntArray,
+    LongArray,
+    compiled,
+    compiled_inline,
+    compiled_plain,
+)
 from migration.dedupe.components import ALWAYS
 from migration.dedupe.kernel import LEVEL_BITS, Tables, pack_levels, score_pair
 from migration.dedupe.program import MOST_COMPARISONS
@@ -16,7 +24,7 @@ from migration.dedupe.program import MOST_COMPARISONS
 NEVER = -1e6
 
 
-@compiled
+@compiled_inline
 def any_set_holds(sets: LongArray, packed: np.int64, comparisons: int) -> bool:
     """Whether any combination of levels holds for a pair's packed levels."""
     for row in range(sets.shape[0]):
@@ -40,7 +48,7 @@ def _is_listed(pairs: LongArray, i: int, j: int, records: int) -> bool:
     return bool(place < len(pairs) and pairs[place] == key)
 
 
-@compiled
+@compiled_inline
 def _identifiers(verified: IntArray, i: int, j: int) -> int:
     """1 if a verified identifier is equal, -1 if one conflicts, 0 otherwise. A conflict outranks."""
     answer = 0
@@ -52,7 +60,7 @@ def _identifiers(verified: IntArray, i: int, j: int) -> int:
     return answer
 
 
-@compiled
+@compiled_inline
 def _score_between_relatives(relatives: Tables, i: int, j: int, chosen: IntArray) -> float:
     """Log2 of the odds that two records of one household are one person and not two relatives."""
     rows, chars, offsets, masks, lines, numbers, starts, logs, prior = relatives
@@ -60,7 +68,7 @@ def _score_between_relatives(relatives: Tables, i: int, j: int, chosen: IntArray
     return float(score)
 
 
-@compiled
+@compiled_plain
 def pair_weight(
     tables: Tables,
     relatives: Tables,
