@@ -57,6 +57,10 @@ class Matcher:
         self.spelling = PlaceSpelling(gazetteer.localities)
         self.ladder = Ladder(gazetteer, self.calibration)
 
+    def prepare(self) -> None:
+        """Build what is otherwise built when first asked for, before processes are forked that share it."""
+        self.resolver.prepare()
+
     def match(self, query: Query) -> Match:
         """The finest certain place of a query."""
         if self.labels:

@@ -84,6 +84,11 @@ class StreetResolver:
         self.words = frozenset(w for key in self.gazetteer.aliases for w in key.split(" "))
         self.sites, self.examples = group_sites(self.gazetteer.streets)
 
+    def prepare(self) -> None:
+        """Build the index of misspelt words, once."""
+        if not self.deletions:
+            self.deletions = index_words(self.gazetteer)
+
     def resolve(self, key: str, how: StreetHow, where: Where) -> Resolution | None:
         """The streets named `key` that fit `where` best; None where every one of them contradicts it."""
         memo = (key, where)
@@ -192,8 +197,7 @@ class StreetResolver:
             return [(token, 0)]
         if self._is_near_identity(token):
             return [(token, 0)]
-        if not self.deletions:
-            self.deletions = index_words(self.gazetteer)
+        self.prepare()
         limit = most_edits(token)
         found: dict[str, int] = {}
         spellings = (token, "MAC" + token[2:]) if token.startswith("MC") and len(token) > 4 else (token,)
