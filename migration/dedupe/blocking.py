@@ -7,8 +7,9 @@ at most `FULL_BLOCK / 2` pairs a record, and a value shared by every record cost
 The order within a block depends on the records' content and ids, never on how they arrived. Refuses nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -57,13 +58,18 @@ class Blocks:
     largest: int
 
 
-def build_blocks(matrix: Matrix, rule: Rule, tie_order: IntArray) -> Blocks:
+def build_blocks(
+    matrix: Matrix, rule: Rule, tie_order: Callable[[], IntArray], reached_by: BoolArray | None = None
+) -> Blocks:
     """The blocks of a rule over all records.
 
     Args:
-        tie_order: rank of every record by its content (`rank_records`), for the order within large blocks.
+        tie_order: gives the rank of every record by its content (`content_ranks`), for the order within large blocks.
+        reached_by: only blocks that hold one of these records are wanted.
     """
     key, known = _combine(matrix, rule.columns)
+    if reached_by is not None:
+        known = share_key(key, known, reached_by)
     order = sort_order(key, np.flatnonzero(known).astype(np.int32))
     ordered = key[order]
     change = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1
@@ -74,7 +80,8 @@ def build_blocks(matrix: Matrix, rule: Rule, tie_order: IntArray) -> Blocks:
     order = np.ascontiguousarray(order[np.repeat(keep, sizes)])
     sizes = sizes[keep]
     full = sizes <= rule.full_block
-    _sort_large_blocks(order, starts, full, tie_order)
+    if not full.all():
+        _sort_large_blocks(order, starts, full, tie_order())
     block_key = np.zeros(len(matrix), dtype=np.int32)
     numbers = np.where(full, np.arange(1, len(sizes) + 1), 0).astype(np.int32)
     block_key[order] = np.repeat(numbers, sizes)
@@ -87,7 +94,7 @@ def _combine(matrix: Matrix, columns: Sequence[str]) -> tuple[LongArray, BoolArr
     places = np.asarray([matrix.columns[c] for c in columns if c in matrix.columns], dtype=np.int64)
     if len(places) < len(columns):
         return np.zeros(len(matrix), dtype=np.int64), np.zeros(len(matrix), dtype=np.bool_)
-    sizes = column_sizes(matrix.rows, places)
+    sizes = matrix.sizes[places]
     if float(np.prod(sizes.astype(np.float64))) < MOST_KINDS:
         return combine_codes(matrix.rows, places, sizes)
     first, known = combine_codes(matrix.rows, places[:2], sizes[:2])
@@ -96,16 +103,6 @@ def _combine(matrix: Matrix, columns: Sequence[str]) -> tuple[LongArray, BoolArr
         known &= codes != 0
         first = np.unique(first, return_inverse=True)[1].astype(np.int64) * size + codes
     return first, known
-
-
-@compiled
-def column_sizes(rows: IntArray, places: LongArray) -> LongArray:
-    """One more than the largest code of each of some columns."""
-    sizes = np.ones(len(places), dtype=np.int64)
-    for record in range(len(rows)):
-        for number in range(len(places)):
-            sizes[number] = max(sizes[number], rows[record, places[number]] + 1)
-    return sizes
 
 
 @compiled
@@ -122,6 +119,34 @@ def combine_codes(rows: IntArray, places: LongArray, sizes: LongArray) -> tuple[
                 known[record] = False
         combined[record] = number
     return combined, known
+
+
+@compiled
+def share_key(keys: LongArray, known: BoolArray, chosen: BoolArray) -> BoolArray:
+    """Which records with a known key have that of a chosen one."""
+    bits = 4
+    while (1 << bits) < 2 * np.count_nonzero(known & chosen) + 1:
+        bits += 1
+    # Open addressing: a chosen key lies at the first free slot from where its multiplied bits say.
+    table = np.full(1 << bits, -1, dtype=np.int64)
+    found = np.zeros(len(keys), dtype=np.bool_)
+    for is_lookup in (False, True):
+        for record in range(len(keys)):
+            if not known[record] or (not is_lookup and not chosen[record]):
+                continue
+            slot = (np.uint64(keys[record]) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(64 - bits)
+            while table[slot] not in (-1, keys[record]):
+                slot = (slot + np.uint64(1)) & np.uint64((1 << bits) - 1)
+            if is_lookup:
+                found[record] = table[slot] != -1
+            else:
+                table[slot] = keys[record]
+    return found
+
+
+def content_ranks(matrix: Matrix, columns: Sequence[str]) -> Callable[[], IntArray]:
+    """`rank_records` of those columns that the matrix has, worked out when first asked for: most rules never ask."""
+    return cache(lambda: rank_records(matrix, [c for c in columns if c in matrix.columns]))
 
 
 def rank_records(matrix: Matrix, columns: Sequence[str]) -> IntArray:

@@ -5,14 +5,14 @@ Enters: a `Matrix`, a `Model`, blocking rules and, when linking into an existing
 of records and the model; thread count and chunking do not show. Refuses nothing.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
-from migration.dedupe.blocking import WINDOW, Blocks, Rule, build_blocks, rank_records, window_places
+from migration.dedupe.blocking import WINDOW, Blocks, Rule, build_blocks, content_ranks, window_places
 from migration.dedupe.compiled import BoolArray, FloatArray, IntArray, LongArray
 from migration.dedupe.kernel import TILE, Tables, make_tables, mark_rules, score_blocks, score_pairs
 from migration.dedupe.matrix import Matrix
@@ -45,7 +45,10 @@ class Pairs:
 
 @dataclass(frozen=True)
 class RuleReport:
-    """What a blocking rule cost and gave: records it reaches, pairs first proposed by it, pairs kept, largest block."""
+    """What a blocking rule cost and gave: records it reaches, pairs first proposed by it, pairs kept, largest block.
+
+    Where records join, the records and blocks that were looked at; `largest` is that of all blocks.
+    """
 
     rule: str
     records: int
@@ -76,6 +79,7 @@ def find_candidates(
     threads: int,
     is_new: BoolArray | None = None,
     earlier: Pairs | None = None,
+    before: Sequence[RuleReport] = (),
 ) -> Candidates:
     """Block, compare and score.
 
@@ -84,11 +88,14 @@ def find_candidates(
         earlier: the candidates among the others, by the same rules and model. Those that the rules still propose are
             kept: records that join can make a block too large to compare in full, or come between two neighbours in
             one; they never make a candidate of two others.
+        before: the reports that came with `earlier`, whose `rules` are then known: of a rule without large blocks, then
+            and now, only the blocks with a new record are made, and earlier pairs keep it.
     """
     program = compile_model(model, matrix)
     tables = make_tables(matrix, program)
     new = np.ones(len(matrix), dtype=np.bool_) if is_new is None else is_new
-    rank = rank_records(matrix, [c for c in RANK_COLUMNS if c in matrix.columns])
+    rank = content_ranks(matrix, RANK_COLUMNS)
+    largest = {r.rule: r.largest for r in before}
     keys = np.zeros((len(matrix), len(rules)), dtype=np.int32)
     marks = np.zeros(len(earlier) if earlier else 0, dtype=np.int32)
     held = np.zeros(len(marks), dtype=np.bool_)
@@ -105,10 +112,14 @@ def find_candidates(
         running: tuple[Blocks, list[Future[_Part]]] | None = None
         for number, rule in enumerate(rules):
             # The next rule's blocks are made while this one's are scored: scoring reads the keys of earlier rules only.
-            blocks = build_blocks(matrix, rule, rank)
+            blocks, is_part = _build_blocks(matrix, rule, rank, new, largest.get(rule.name))
             keys[:, number] = blocks.key
             sequence = telling_order(model, program, rule.columns)
-            if earlier:
+            if earlier and is_part:
+                proposed = earlier.rules & np.int32(1 << number)
+                marks |= proposed
+                held |= proposed != 0
+            elif earlier:
                 held = _mark_proposed(blocks, earlier, len(matrix), number, held, marks)
             if running:
                 collect(*running)
@@ -121,6 +132,21 @@ def find_candidates(
         return Candidates(fresh, tuple(reports))
     kept = replace(earlier, rules=marks).take(marks != 0)
     return Candidates(_unite(fresh, kept, len(matrix)), tuple(reports), len(kept))
+
+
+def _build_blocks(
+    matrix: Matrix, rule: Rule, rank: Callable[[], IntArray], new: BoolArray, largest: int | None
+) -> tuple[Blocks, bool]:
+    """The blocks of a rule; only those with a new record, and True, where none is nor was large.
+
+    Args:
+        largest: records of the largest block before the new ones joined, None where that is not known.
+    """
+    if largest is not None and largest <= rule.full_block:
+        blocks = build_blocks(matrix, rule, rank, new)
+        if blocks.largest <= rule.full_block:
+            return replace(blocks, largest=max(blocks.largest, largest)), True
+    return build_blocks(matrix, rule, rank), False
 
 
 @dataclass(frozen=True)

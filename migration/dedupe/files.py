@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from migration.dedupe.blocking import Rule, build_blocks, rank_records
+from migration.dedupe.blocking import Rule, build_blocks, content_ranks
 from migration.dedupe.candidates import RANK_COLUMNS, Candidates, Pairs, find_candidates
 from migration.dedupe.clustering import Clusters, Guards, cluster_records
 from migration.dedupe.compiled import BoolArray, LongArray
@@ -130,7 +130,7 @@ def choose_rules(matrix: Matrix, present: frozenset[str]) -> tuple[Rule, ...]:
     firm = people_rules(present)
     if len(matrix) > LOOSE_RECORDS:
         return firm
-    rank = rank_records(matrix, [c for c in RANK_COLUMNS if c in matrix.columns])
+    rank = content_ranks(matrix, RANK_COLUMNS)
     limit = LOOSE_PAIRS_PER_RECORD * len(matrix)
     loose = [r for r in people_rules(present, loose=True) if r not in firm]
     return (*firm, *(r for r in loose if build_blocks(matrix, r, rank).pairs <= limit))

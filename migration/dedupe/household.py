@@ -16,7 +16,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from migration.dedupe.blocking import Rule, build_blocks, rank_records
+from migration.dedupe.blocking import Rule, build_blocks, content_ranks
 from migration.dedupe.candidates import RANK_COLUMNS, score_given
 from migration.dedupe.compiled import FloatArray, LongArray
 from migration.dedupe.kernel import LEVEL_BITS
@@ -43,7 +43,7 @@ def with_household(matrix: Matrix, model: Model, logs: FloatArray) -> Model:
     rule = _household_rule(matrix)
     if rule is None:
         return replace(model, household=None)
-    rank = rank_records(matrix, [c for c in RANK_COLUMNS if c in matrix.columns])
+    rank = content_ranks(matrix, RANK_COLUMNS)
     left, right = sample_pairs(build_blocks(matrix, rule, rank))
     if not len(left):
         return replace(model, household=None)

@@ -5,6 +5,7 @@ either went. Must hold: the union is what `build_matrix` makes of all the record
 that no record uses: rows in order of id, codes in order of their strings. Refuses: a record that is there already.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +25,7 @@ class Joined:
     new: IntArray
 
 
-def join_matrices(old: Matrix, new: Matrix) -> Joined:
+def join_matrices(old: Matrix, new: Matrix, threads: int = 1) -> Joined:
     """The union of two matrices with the same columns.
 
     Raises:
@@ -37,8 +38,15 @@ def join_matrices(old: Matrix, new: Matrix) -> Joined:
     pool, old_codes, new_codes = _merge_pools(old.pool, new.pool)
     rows = np.empty((len(old) + len(new), len(old.columns)), dtype=np.int32)
     is_number = np.asarray([name in old.numbers for name in old.columns], dtype=np.bool_)
-    recode_rows(old.rows, is_number, old_codes, old_places, rows)
-    recode_rows(new.rows, is_number, new_codes, new_places, rows)
+    half = len(old) // 2
+    parts = (
+        (old.rows[:half], is_number, old_codes, old_places[:half], rows),
+        (old.rows[half:], is_number, old_codes, old_places[half:], rows),
+        (new.rows, is_number, new_codes, new_places, rows),
+    )
+    with ThreadPoolExecutor(max_workers=max(threads, 1)) as workers:
+        for job in [workers.submit(recode_rows, *part) for part in parts]:
+            job.result()
     return Joined(Matrix(ids, old.columns, rows, pool, old.numbers), old_places, new_places)
 
 

@@ -9,7 +9,8 @@ folder whose files are not those of its manifest, or that other code wrote: link
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -20,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from migration.dedupe.blocking import Rule
-from migration.dedupe.candidates import Candidates, Pairs, find_candidates
+from migration.dedupe.candidates import Candidates, Pairs, RuleReport, find_candidates
 from migration.dedupe.clustering import Clusters, Guards, cluster_records
 from migration.dedupe.compiled import BoolArray, IntArray
 from migration.dedupe.golden import golden_ids
@@ -50,6 +51,8 @@ class LinkedSet:
     is_person: BoolArray
     is_new: BoolArray | None = None
     """Records that joined last; None where all were linked at once."""
+    model_file: bytes | None = None
+    """The model's artefact as it was read; None where it was not read from a set."""
 
     def new_pairs(self) -> Pairs:
         """The pairs with a record that joined last."""
@@ -68,13 +71,13 @@ def join_records(linked: LinkedSet, records: pa.Table, threads: int) -> tuple[Li
     _refuse_other_roles(linked, people)
     own = build_matrix(people, tuple(linked.matrix.columns))
     own = replace(own, numbers=linked.matrix.numbers)
-    joined = join_matrices(linked.matrix, own)
+    joined = join_matrices(linked.matrix, own, threads)
     matrix, size = joined.matrix, len(joined.matrix)
     is_new = np.zeros(size, dtype=np.bool_)
     is_new[joined.new] = True
-    before = linked.candidates.pairs
+    before, reports = linked.candidates.pairs, linked.candidates.reports
     earlier = replace(before, left=joined.old[before.left], right=joined.old[before.right])
-    candidates = find_candidates(matrix, linked.model, linked.rules, threads, is_new, earlier)
+    candidates = find_candidates(matrix, linked.model, linked.rules, threads, is_new, earlier, reports)
     is_person = np.ones(size, dtype=np.bool_)
     is_person[joined.old] = linked.is_person
     by_id = pc.sort_indices(people.column("record_id").combine_chunks())
@@ -83,8 +86,8 @@ def join_records(linked: LinkedSet, records: pa.Table, threads: int) -> tuple[Li
     guards = Guards(pseudo=~is_person)
     clusters = cluster_records(matrix, linked.model, candidates.pairs, guards, threads, clusters_before)
     golden = _golden_ids(matrix, clusters, clusters_before, linked.golden, joined.old)
-    whole = LinkedSet(matrix, linked.model, linked.rules, candidates, clusters, golden, is_person, is_new)
-    return whole, placeholders
+    parts = {"matrix": matrix, "candidates": candidates, "clusters": clusters, "golden": golden}
+    return replace(linked, **parts, is_person=is_person, is_new=is_new), placeholders
 
 
 def _refuse_other_roles(linked: LinkedSet, people: pa.Table) -> None:
@@ -122,13 +125,17 @@ def save_linked_set(linked: LinkedSet, folder: Path) -> None:
         table = pa.table({name: texts[name]})
         with pa.ipc.new_file(temporary / f"{name}.arrow", table.schema) as writer:
             writer.write_table(table)
-    write_model(linked.model, temporary / "model.json")
+    if linked.model_file is None:
+        write_model(linked.model, temporary / "model.json")
+    else:  # writing tens of thousands of frequencies anew takes as long as joining some thousand records
+        (temporary / "model.json").write_bytes(linked.model_file)
     facts = {
         "code_version": linking_version(),
         "columns": list(matrix.columns),
         "numbers": sorted(matrix.numbers),
         "rules": [asdict(r) for r in linked.rules],
-        "files": {p.name: hash_file(p) for p in sorted(temporary.iterdir())},
+        "reports": [asdict(r) for r in linked.candidates.reports],
+        "files": _hash_files(sorted(temporary.iterdir())),
     }
     write_json(temporary / "manifest.json", facts)
     shutil.rmtree(folder, ignore_errors=True)
@@ -149,8 +156,18 @@ def load_linked_set(folder: Path) -> LinkedSet:
     pairs = Pairs(array["left"], array["right"], array["scores"], array["levels"], array["rules"])
     clusters = Clusters(array["of"], array["ambiguous"], array["alarms"], array["component"])
     rules = tuple(Rule(r["name"], tuple(r["columns"]), r["full_block"]) for r in facts["rules"])
+    reports = tuple(RuleReport(**r) for r in facts["reports"])
     model = read_model(folder / "model.json")
-    return LinkedSet(matrix, model, rules, Candidates(pairs, ()), clusters, text["golden"], array["is_person"])
+    return LinkedSet(
+        matrix=matrix,
+        model=model,
+        rules=rules,
+        candidates=Candidates(pairs, reports),
+        clusters=clusters,
+        golden=text["golden"],
+        is_person=array["is_person"],
+        model_file=(folder / "model.json").read_bytes(),
+    )
 
 
 @lru_cache(maxsize=1)
@@ -159,6 +176,12 @@ def linking_version() -> str:
     root = Path(__file__).resolve().parent
     files = sorted(p for p in root.rglob("*") if p.suffix in {".py", ".csv"})
     return combine_hashes(f"{p.relative_to(root)}={hash_file(p)}" for p in files)
+
+
+def _hash_files(files: Sequence[Path]) -> dict[str, str]:
+    """Name and hash of every file."""
+    with ThreadPoolExecutor(max_workers=2) as workers:
+        return dict(zip((f.name for f in files), workers.map(hash_file, files), strict=True))
 
 
 def _read_text(folder: Path, name: str) -> pa.Array:
@@ -175,7 +198,8 @@ def _read_manifest(folder: Path) -> Mapping[str, Any]:
     facts = json.loads(path.read_text(encoding="utf-8"))
     if facts["code_version"] != linking_version():
         raise SourceError(where, "a set that other code wrote", "one of this version", "Link the records afresh.")
-    changed = [name for name, digest in facts["files"].items() if hash_file(folder / name) != digest]
+    now = _hash_files([folder / name for name in facts["files"]])
+    changed = [name for name, digest in facts["files"].items() if now[name] != digest]
     if changed:
         raise SourceError(where, f"changed files {changed}", "those of the manifest", "Link the records afresh.")
     return dict(facts)

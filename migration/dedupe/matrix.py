@@ -9,6 +9,7 @@ table without `record_id`, or with one twice.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -59,6 +60,11 @@ class Matrix:
 
     def __len__(self) -> int:
         return int(self.rows.shape[0])
+
+    @cached_property
+    def sizes(self) -> LongArray:
+        """One more than the largest code of every column."""
+        return np.asarray(self.rows.max(axis=0, initial=0).astype(np.int64) + 1)
 
     def column(self, name: str) -> IntArray:
         """Codes of one column; zeros where the records have no such column."""

@@ -86,6 +86,10 @@ def frequency_table(model: Model, matrix: Matrix) -> FloatArray:
     unseen = tuple(model.unseen.get(c, UNSEEN_FREQUENCY) for c in columns)
     key = (id(model.frequencies), columns, unseen)
     if key not in matrix.pool.logs:
+        for (known, names, rates), (_, weights) in matrix.pool.logs.items():
+            wanted = dict(zip(columns, unseen, strict=True)).items()
+            if known == key[0] and wanted <= dict(zip(names, rates, strict=True)).items():
+                return weights[[names.index(c) for c in columns]]
         weights = frequency_weights(matrix, [model.frequencies.get(c, {}) for c in columns], unseen)
         matrix.pool.logs.clear()
         matrix.pool.logs[key] = (model.frequencies, weights)  # the mapping too, so that its id is not given again

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from migration.dedupe.blocking import Rule, build_blocks, rank_records
+from migration.dedupe.blocking import Rule, build_blocks, content_ranks
 from migration.dedupe.candidates import RANK_COLUMNS, score_given
 from migration.dedupe.compiled import FloatArray, LongArray
 from migration.dedupe.household import with_household
@@ -121,7 +121,7 @@ def estimate_shares(
     matrix: Matrix, model: Model, rules: Sequence[Rule], logs: FloatArray
 ) -> tuple[list[FloatArray], float]:
     """M of every level, averaged over the rules that can train it, and the prior weight of a random pair."""
-    rank = rank_records(matrix, [c for c in RANK_COLUMNS if c in matrix.columns])
+    rank = content_ranks(matrix, RANK_COLUMNS)
     total: list[FloatArray] = [np.zeros(len(c.levels)) for c in model.comparisons]
     evidence = np.zeros(len(model.comparisons))
     most_matches = 1.0

@@ -4,7 +4,7 @@
 
 A process of its own links the first records and keeps the set on disk. Another then reads that set and the raw table of
 the records that join; normalises these, links them into the set, and writes the clusters of all records, the pairs of
-the new ones with evidence, and the set for the next who join. `--check` links all records at once as well, with the
+the new ones with evidence, and the set for the next who join. Imports are not timed. `--check` links all records at once as well, with the
 same model, and compares pairs and clusters. `peak_mb` is the process's largest resident size.
 """
 
@@ -18,13 +18,14 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from bench_dedupe import Clock, named_rules, read_coded_table
+from bench_dedupe import Clock, import_compiler, named_rules, read_coded_table
 
 
 def link_first(folder: Path, threads: int) -> dict[str, object]:
     """The set of the first records, linked and kept."""
     from migration.dedupe.linked_set import save_linked_set
 
+    import_compiler()
     clock = Clock()
     linked = link_all([folder / "first.parquet"], None, threads)
     clock.mark("link")
@@ -61,6 +62,7 @@ def join_new(folder: Path, threads: int) -> dict[str, object]:
     from migration.dedupe.files import write_pairs
     from migration.dedupe.linked_set import join_records, load_linked_set, save_linked_set
 
+    import_compiler()
     clock = Clock()
     linked = load_linked_set(folder / "set")
     clock.mark("load")
