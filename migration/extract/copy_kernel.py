@@ -20,7 +20,7 @@ LIMBS = 5
 """Of 32 bits: one more than the result needs, because the last group of digits may reach beyond the scale."""
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _read_int(data: Bytes, at: int, size: int) -> Any:
     """Signed big-endian integer of `size` bytes."""
     value = np.int64(data[at])
@@ -31,7 +31,7 @@ def _read_int(data: Bytes, at: int, size: int) -> Any:
     return value
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def find_copy_fields(data: Bytes, columns: int, max_rows: int) -> tuple[Any, ...]:
     """Start and size (`NULL` for NULL) of the fields of each complete tuple, bytes consumed, and whether the end came.
 
@@ -60,7 +60,7 @@ def find_copy_fields(data: Bytes, columns: int, max_rows: int) -> tuple[Any, ...
     return starts[:, :row], sizes[:, :row], position, False
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def decode_integers(data: Bytes, starts: Ints, sizes: Ints) -> Ints:
     """Integers of 1, 2, 4 or 8 bytes, or the bits of floating point numbers; 0 for NULL."""
     out = np.zeros(len(starts), np.int64)
@@ -70,7 +70,7 @@ def decode_integers(data: Bytes, starts: Ints, sizes: Ints) -> Ints:
     return out
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def gather_bytes(data: Bytes, starts: Ints, sizes: Ints) -> tuple[Any, ...]:
     """Arrow offsets and the bytes of a text or binary column."""
     offsets = np.zeros(len(starts) + 1, np.int32)
@@ -85,7 +85,7 @@ def gather_bytes(data: Bytes, starts: Ints, sizes: Ints) -> tuple[Any, ...]:
     return offsets, out
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _multiply_add(limbs: NDArray[np.uint64], factor: int, addend: int) -> None:
     """Limbs = limbs * factor + addend, in base 2^32, least first."""
     carry = np.uint64(addend)
@@ -95,7 +95,7 @@ def _multiply_add(limbs: NDArray[np.uint64], factor: int, addend: int) -> None:
         carry = product >> np.uint64(32)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _divide_by_ten(limbs: NDArray[np.uint64]) -> None:
     """Limbs = limbs / 10, exact by the type's scale."""
     rest = np.uint64(0)
@@ -105,7 +105,7 @@ def _divide_by_ten(limbs: NDArray[np.uint64]) -> None:
         rest = value % np.uint64(10)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def decode_numerics(data: Bytes, starts: Ints, sizes: Ints, scale: int) -> NDArray[np.uint64]:
     """Numerics as Arrow decimal128: rows of (low, high) words, two's complement; 0 for NULL."""
     out = np.zeros((len(starts), 2), np.uint64)

@@ -6,7 +6,7 @@ decimals are decimals, a value that its column's type cannot hold exactly turns 
 Refuses: a table or column that is not there, and an engine's error in the middle of reading.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from copy import copy
 from dataclasses import dataclass, replace
@@ -14,7 +14,6 @@ from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 from sqlalchemy import inspect
 from sqlalchemy.exc import NoSuchTableError, SQLAlchemyError
 
@@ -26,6 +25,7 @@ from migration.extract.reader import BadLine, BadLineReason, RawBatch, add_sourc
 from migration.extract.sampling import sample_sql
 from migration.extract.source_proof import SourceProof
 from migration.extract.sources import TableSource
+from migration.extract.stored_values import build_array, find_decodable, row_bytes
 from migration.extract.totals import ControlTotals, column_kinds, read_totals, totals_sql
 
 BATCH_ROWS = 20_000
@@ -34,12 +34,13 @@ UTF8_CHARSETS = frozenset({"utf8", "utf8mb3", "utf8mb4", "ascii"})
 
 @dataclass(frozen=True)
 class ColumnPlan:
-    """One column: its name in the pack, its Arrow type, the SQL that reads it, and how a key orders by it."""
+    """One column: its name in the pack, its Arrow type, the SQL that reads it, how a key orders by it, its SQL name."""
 
     name: str
     type: pa.DataType
     expression: str
     order: str
+    quoted: str
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,20 @@ class TablePlan:
         return pa.schema([pa.field(c.name, c.type) for c in self.columns])
 
 
-def plan_table(source: TableSource, session: Session) -> TablePlan:
+Suspects = Callable[[str, dict[str, ColumnRead]], set[str]]
+"""Columns of a relation, among those that can have misfits, that may have one."""
+
+
+def name_all(_: str, reads: dict[str, ColumnRead]) -> set[str]:
+    """Every column: an engine's own SQL looks at all of them."""
+    return set(reads)
+
+
+def plan_table(source: TableSource, session: Session, find_suspects: Suspects = name_all) -> TablePlan:
     """How the table is read, from its description in the database and one look at values that may not fit.
+
+    Args:
+        find_suspects: a quicker look, which may name too many columns but none too few.
 
     Raises:
         SourceError: the table is not there, or its columns are not the pack's.
@@ -72,7 +85,9 @@ def plan_table(source: TableSource, session: Session) -> TablePlan:
     reads = {engine_name: session.engine.plan(found[engine_name]) for _, engine_name in names}
     if session.engine.name == "mysql":
         reads = _convert_charsets(source, session, reads)
-    misfits = _find_misfits(session, relation, reads)
+    tested = {column: read for column, read in reads.items() if read.misfit}
+    suspects = find_suspects(relation, tested)
+    misfits = _find_misfits(source, session, relation, {c: read for c, read in tested.items() if c in suspects})
     columns = tuple(_plan_column(session, name, column, reads[column], column in misfits) for name, column in names)
     by_pack_name = {c.name: c for c in columns}
     order = [by_pack_name[k].order for k in source.table.key]
@@ -140,15 +155,18 @@ def sql_literal(value: object, session: Session) -> str:
     return f"'{text}'"
 
 
-def _find_misfits(session: Session, relation: str, reads: dict[str, ColumnRead]) -> set[str]:
-    """Columns that hold at least one value their type cannot hold exactly."""
-    tested = [c for c, read in reads.items() if read.misfit]
-    if not tested:
+def _find_misfits(source: TableSource, session: Session, relation: str, reads: dict[str, ColumnRead]) -> set[str]:
+    """Columns that hold at least one value their type cannot hold exactly; all can have misfits."""
+    if not reads:
         return set()
     quote = session.engine.totals.quote
-    counts = ", ".join(f"sum(CASE WHEN {reads[c].misfit.format(c=quote(c))} THEN 1 ELSE 0 END)" for c in tested)
-    row = session.fetch_one(f"SELECT {counts} FROM {relation}")
-    return {column for column, count in zip(tested, row, strict=True) if count}
+    misfits = [read.misfit.format(c=quote(column)) for column, read in reads.items()]
+    counts = ", ".join(f"sum(CASE WHEN {misfit} THEN 1 ELSE 0 END)" for misfit in misfits)
+    try:
+        row = session.fetch_one(f"SELECT {counts} FROM {relation}")
+    except driver_error(session.alchemy) as failure:
+        raise reading_failed(source, failure) from failure
+    return {column for column, count in zip(reads, row, strict=True) if count}
 
 
 def _plan_column(session: Session, name: str, column: str, read: ColumnRead, is_misfit: bool) -> ColumnPlan:
@@ -156,7 +174,7 @@ def _plan_column(session: Session, name: str, column: str, read: ColumnRead, is_
     kind = pa.string() if is_misfit else read.type
     expression = (read.text_expression if is_misfit else read.expression).format(c=quoted)
     order = session.engine.text_order.format(c=quoted) if pa.types.is_string(read.type) else quoted
-    return ColumnPlan(name, kind, expression, order)
+    return ColumnPlan(name, kind, expression, order, quoted)
 
 
 def _sample_condition(source: TableSource, session: Session, columns: tuple[ColumnPlan, ...]) -> str:
@@ -183,12 +201,16 @@ class DatabaseReader:
 
     def __init__(self, source: TableSource, session: Session) -> None:
         self.source, self.session = source, session
-        self.plan = plan_table(source, session)
+        self.plan = plan_table(source, session, self._find_suspects)
         self.schema = self.plan.schema
         self.null_text: str | None = None
         self._proof: SourceProof | None = None
         self._is_part = False
         self.held_back = Measurement(self.schema, session.engine.totals.scheme)
+
+    def _find_suspects(self, relation: str, reads: dict[str, ColumnRead]) -> set[str]:
+        """Columns that may have misfits, among those that can."""
+        return name_all(relation, reads)
 
     def narrow(self, condition: str, session: Session) -> Self:
         """The same reader for the rows that meet a further SQL condition, in another session."""
@@ -283,7 +305,7 @@ class DatabaseReader:
         self.held_back.add(bad)
         numbered = zip(bad.to_pylist(), source_rows[~is_good].tolist(), strict=True)
         name, reason = self.source.table.name, BadLineReason.UNDECODABLE
-        lines = tuple(BadLine(name, n, -1, n, reason, _row_bytes(tuple(row.values()))) for row, n in numbered)
+        lines = tuple(BadLine(name, n, -1, n, reason, row_bytes(tuple(row.values()))) for row, n in numbered)
         return RawBatch(add_source_row(self._decode(batch.filter(pa.array(is_good))), source_rows[is_good]), lines)
 
     def _decode(self, batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -336,37 +358,6 @@ class DatabaseReader:
     def describe(self) -> dict[str, object]:
         """Snapshot and the server's time."""
         return {"snapshot": self.session.snapshot, "source_time": self.session.clock}
-
-
-def build_array(values: tuple[Any, ...], kind: pa.DataType) -> pa.Array:
-    """Values of one column as an Arrow array of exactly `kind`."""
-    if pa.types.is_decimal(kind) and any(isinstance(v, str | bytes) for v in values):
-        return pa.array(values, pa.string()).cast(kind)
-    if pa.types.is_boolean(kind):
-        return pa.array([None if v is None else bool(v) for v in values], kind)
-    return pa.array(values, kind)
-
-
-def find_decodable(batch: pa.RecordBatch, schema: pa.Schema) -> NDArray[np.bool_]:
-    """Which rows of a batch have valid UTF-8 in every column that `schema` calls text."""
-    is_good = np.ones(batch.num_rows, np.bool_)
-    for array, field in zip(batch.columns, schema, strict=True):
-        if pa.types.is_string(field.type) and pa.types.is_binary(array.type):
-            is_good &= np.fromiter((v is None or _is_utf8(v) for v in array.to_pylist()), np.bool_, batch.num_rows)
-    return is_good
-
-
-def _is_utf8(content: bytes) -> bool:
-    try:
-        content.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _row_bytes(row: tuple[Any, ...]) -> bytes:
-    """The row's values as bytes, one a line, for the quarantine."""
-    return b"\n".join(v if isinstance(v, bytes) else str(v).encode("utf-8", "replace") for v in row)
 
 
 def _stream_cursor(session: Session) -> Any:

@@ -158,7 +158,10 @@ def _plan_sqlite(kind: sql.TypeEngine[object]) -> ColumnRead:
         exact = _decimal(kind)
         if exact is not None and exact.precision <= 15:
             shown = f"printf('%.{exact.scale}f', {{c}})"
-            misfit = f"typeof({{c}}) NOT IN ('integer', 'real', 'null') OR CAST({shown} AS REAL) <> {{c}}"
+            misfit = (
+                f"typeof({{c}}) NOT IN ('integer', 'real', 'null') OR CAST({shown} AS REAL) <> {{c}} "
+                f"OR abs({{c}}) >= 1e{exact.precision - exact.scale}"
+            )
             return ColumnRead(exact, f"CASE WHEN {{c}} IS NOT NULL THEN {shown} END", misfit, SQLITE_TEXT)
     if isinstance(kind, _Binary):
         return ColumnRead(pa.binary(), "{c}", "typeof({c}) NOT IN ('blob', 'null')", SQLITE_TEXT)

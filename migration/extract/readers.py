@@ -19,6 +19,7 @@ from migration.extract.postgresql import PostgresqlReader
 from migration.extract.reader import TableReader
 from migration.extract.record_files import RecordFileReader
 from migration.extract.sources import TableSource
+from migration.extract.sqlite import SqliteReader
 from migration.extract.xml_source import XML
 from migration.mapping.model import SourceKind
 
@@ -28,7 +29,11 @@ RECORD_FORMATS = {
     SourceKind.XML: XML,
     SourceKind.EXCEL: EXCEL,
 }
-FASTEST: dict[str, type[DatabaseReader]] = {"postgresql": PostgresqlReader, "mysql": MysqlReader}
+FASTEST: dict[str, type[DatabaseReader]] = {
+    "postgresql": PostgresqlReader,
+    "mysql": MysqlReader,
+    "sqlite": SqliteReader,
+}
 
 
 @contextmanager

@@ -54,7 +54,7 @@ COLUMNS = {
     "postcode": ("varchar(8)", "'DD' || g % 9 || ' ' || g % 9 || 'AA'"),
     "easting": ("int", "300000 + g % 99999"),
     "northing": ("int", "700000 + g % 99999"),
-    "value_gbp": ("numeric(12,2)", "g % 100000 * 0.01"),
+    "value_gbp": ("numeric(12,2)", "round(g % 100000 * 0.01, 2)"),
     "officer": ("varchar(8)", "CASE WHEN g % 10 = 0 THEN NULL ELSE 'P' || g % 5000 END"),
     "notes": ("varchar(200)", "'The complainer left the vehicle secure and returned to find a window broken, ' || g"),
     "amount": ("int", "g * 3"),
