@@ -15,7 +15,8 @@ shared   is ours given what Splink is given and the model Splink trained, over t
          time without training (`untrained_s`).
 equality compares the two engines' scores of the same pairs under one model.
 
-Imports are not timed, nor those that numba makes with its first compiled function (SciPy). `peak_mb` is the process's largest resident size.
+Imports are not timed, nor those that numba makes with its first compiled function (SciPy). `peak_mb` is the process's
+largest resident size.
 """
 
 import argparse

@@ -4,8 +4,9 @@
 
 A process of its own links the first records and keeps the set on disk. Another then reads that set and the raw table of
 the records that join; normalises these, links them into the set, and writes the clusters of all records, the pairs of
-the new ones with evidence, and the set for the next who join. Imports are not timed. `--check` links all records at once as well, with the
-same model, and compares pairs and clusters. `peak_mb` is the process's largest resident size.
+the new ones with evidence, and the set for the next who join. Imports are not timed. `--check`
+links all records at once as well, with the same model, and compares pairs and clusters. `peak_mb` is the process's
+largest resident size.
 """
 
 import argparse
