@@ -165,3 +165,5 @@ def _teach_premises(gazetteer: Gazetteer, alias: Alias) -> None:
     known = gazetteer.places.get(alias.name, ())
     place = (alias.target, street.id, street.locality, street.town, street.division, "NAME")
     gazetteer.places[alias.name] = tuple(sorted({*known, place}))
+    words = alias.name.split(" ")
+    gazetteer.place_lengths[words[0]] = max(gazetteer.place_lengths.get(words[0], 0), len(words))

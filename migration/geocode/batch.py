@@ -10,8 +10,6 @@ import multiprocessing
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import fields, replace
-from operator import attrgetter
 from typing import Any
 
 from migration.geocode.evidence import Match, Query
@@ -22,7 +20,6 @@ LEAST_PARALLEL = 4_000
 """Fewer distinct queries than this are matched in one process: starting others costs more."""
 DEFAULT_TEXTS = 25
 """Different texts at one point, to the metre, from which the point is a default and not a place."""
-_VALUES = attrgetter(*(f.name for f in fields(Match)))
 
 _shared: list[tuple[Matcher, list[Query]]] = []
 """What forked processes find in their memory: nothing but positions and answers is sent between them."""
@@ -71,7 +68,7 @@ def _match_distinct(matcher: Matcher, queries: list[Query], processes: int) -> l
 def _match_chunk(start: int) -> list[tuple[Any, ...]]:
     """Answers of one chunk as plain tuples, which are sent at a fraction of the cost of objects."""
     matcher, queries = _shared[0]
-    return [_VALUES(matcher.match(q)) for q in queries[start : start + CHUNK]]
+    return [tuple(matcher.match(q)) for q in queries[start : start + CHUNK]]
 
 
 def drop_default_points(queries: Sequence[Query]) -> list[Query]:
@@ -85,4 +82,4 @@ def drop_default_points(queries: Sequence[Query]) -> list[Query]:
     defaults = {point for point, seen in texts.items() if len(seen) >= DEFAULT_TEXTS}
     if not defaults:
         return list(queries)
-    return [replace(q, is_default_point=True) if (q.easting, q.northing) in defaults else q for q in queries]
+    return [q._replace(is_default_point=True) if (q.easting, q.northing) in defaults else q for q in queries]

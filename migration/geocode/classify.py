@@ -6,8 +6,8 @@ told from addresses by their words here, and by their streets in `junctions.py`.
 """
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from migration.geocode.rules import LocationClass
 from migration.geocode.text import BREAK, SLASH, tokenise
@@ -50,8 +50,7 @@ _MARKER_WORDS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Classified:
+class Classified(NamedTuple):
     """Class of a text; `tokens` without the words `cue` that gave it away; `spoken` is their count."""
 
     location_class: LocationClass
@@ -108,7 +107,7 @@ def looks_like_junction(tokens: tuple[str, ...]) -> bool:
 def _find_cue(tokens: tuple[str, ...], kinds: dict[str, tuple[tuple[str, ...], ...]]) -> Classified | None:
     if not _is_road_marker(tokens):
         for phrase in kinds["junction_words"]:
-            at = _find(tokens, phrase)
+            at = _find(tokens, phrase) if phrase[0] in tokens else None
             if at is not None:
                 kept = (*tokens[:at], SLASH, *tokens[at + len(phrase) :])
                 return Classified(LocationClass.JUNCTION, _trim(kept), " ".join(phrase), len(phrase))
@@ -154,7 +153,7 @@ def _trim(tokens: tuple[str, ...]) -> tuple[str, ...]:
 
 def _is_road_marker(tokens: tuple[str, ...]) -> bool:
     """A numbered road with a marker word, or a motorway, or a text that is hardly more than a numbered road."""
-    roads = [t for t in tokens if _ROAD.fullmatch(t)]
+    roads = [t for t in tokens if t[0] in "ABM" and _ROAD.fullmatch(t)]
     if not roads:
         return False
     if any(t in _MARKER_WORDS or re.fullmatch(r"J\d{1,2}A?", t) for t in tokens):

@@ -6,17 +6,18 @@ N name, F filler, Q qualifier, U unused, - break.
 """
 
 import json
-from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 from migration.geocode.readings import Reading
 from migration.geocode.rules import LocationClass, MatchLevel, MatchRule, Refusal
 from migration.geocode.split import Span
 from migration.geocode.streets import Resolution
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 
-@dataclass(frozen=True, slots=True)
-class Query:
+
+class Query(NamedTuple):
     """One location to be matched. Records with equal queries get one answer."""
 
     text: str
@@ -29,8 +30,7 @@ class Query:
     is_default_point: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """One premises that a reading leads to, with the flags its pattern is made of.
 
     Attributes:
@@ -85,8 +85,7 @@ class Candidate:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Hypothesis:
+class Hypothesis(NamedTuple):
     """One window read as the street: its places, premises key, resolution, candidates; `tokens` in the order read."""
 
     span: Span | None
@@ -98,8 +97,7 @@ class Hypothesis:
     tokens: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """The answer for one query; fields as in the national entity `location_match`."""
 
     location_class: LocationClass
@@ -120,4 +118,4 @@ class Match:
 
 def write_evidence(**parts: object) -> str:
     """Evidence as compact JSON; empty parts are left out."""
-    return json.dumps({k: v for k, v in parts.items() if v not in (None, "", [], {}, 0)}, separators=(",", ":"))
+    return _ENCODER.encode({k: v for k, v in parts.items() if v not in (None, "", [], {}, 0)})

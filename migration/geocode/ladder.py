@@ -6,7 +6,6 @@ match without a UPRN carries a refusal; a street is stated only where no other s
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from migration.geocode.candidates import same_name
 from migration.geocode.classify import Classified
@@ -100,7 +99,7 @@ class Ladder:
         places = tuple(p.key for p in best.places)
         tried: dict[str, object] = {"tried": pattern, "alternatives": [[top.uprn, 0], *alternatives]}
         fallen = self.fall(LocationClass.ADDRESS, refusal, postcode, places, best, query.division, tokens, tried)
-        return replace(fallen, margin=margin)
+        return fallen._replace(margin=margin)
 
     def _building(self, top: Candidate, others: list[Candidate], refusal: Refusal) -> Candidate | None:
         """The building to fall to: the candidate's own, where no other building fits as well."""
@@ -289,8 +288,7 @@ class Ladder:
             evidence = f'{{"anchor":{match.uprn},"cue_tokens":{classified.spoken}{separator}{evidence[1:]}'
         if match.level is MatchLevel.NONE:
             rule = MatchRule.NO_MATCH
-        return replace(
-            match,
+        return match._replace(
             location_class=classified.location_class,
             level=level,
             rule=rule,
@@ -311,7 +309,7 @@ class Ladder:
             placed = self._at_point(match, point, has_grid)
         legacy = write_evidence(legacy={k: v for k, v in note.items() if v != ""})
         joined = legacy[:-1] + ("," if len(placed.evidence) > 2 else "") + placed.evidence[1:]
-        return replace(placed, evidence=joined)
+        return placed._replace(evidence=joined)
 
     def _at_point(self, match: Match, point: LegacyPoint, has_grid: bool) -> Match:
         rule = MatchRule.GRID_REFERENCE if has_grid else MatchRule.LEGACY_COORDINATES
@@ -319,8 +317,7 @@ class Ladder:
         kind = LocationClass.GRID_REF if has_grid and unclassed else match.location_class
         confidence = self.calibration.confidence(f"GRID|NONE|NONE|{'SAME' if has_grid else 'NONE'}")
         beat, division = self.gazetteer.beats.at(point.easting, point.northing)
-        return replace(
-            match,
+        return match._replace(
             division=division or None,
             beat=beat or None,
             location_class=kind,

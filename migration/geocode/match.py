@@ -8,7 +8,6 @@ the evidence pattern has shown enough precision; otherwise the finest coarser le
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from migration.geocode.candidates import find_candidates, lone_flat_exists
 from migration.geocode.classify import Classified, classify, looks_like_junction
@@ -105,7 +104,7 @@ class Matcher:
         if kind in (LocationClass.JUNCTION, LocationClass.RELATIVE):
             return self.ladder.relative(match, classified)
         if match.location_class is LocationClass.ADDRESS and names_organisation(self.gazetteer, tokens):
-            return replace(match, location_class=LocationClass.PLACE)
+            return match._replace(location_class=LocationClass.PLACE)
         return match
 
     def _match_wordless(self, query: Query, kind: LocationClass, postcode: str) -> Match:

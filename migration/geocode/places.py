@@ -42,7 +42,8 @@ def names_organisation(gazetteer: Gazetteer, tokens: tuple[str, ...]) -> bool:
         if tokens[start] in (BREAK, SLASH) or (start and tokens[start - 1] not in (BREAK, SLASH)):
             continue
         key = ""
-        for end in range(start + 1, min(start + LONGEST_NAME, len(tokens)) + 1):
+        longest = min(LONGEST_NAME, gazetteer.place_lengths.get(tokens[start], 0))
+        for end in range(start + 1, min(start + longest, len(tokens)) + 1):
             key = f"{key} {tokens[end - 1]}" if key else tokens[start]
             rows = gazetteer.places.get(key)
             if rows and any(r[5] == ORGANISATION for r in rows) and _ends_name(gazetteer, tokens, end):

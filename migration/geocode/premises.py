@@ -6,7 +6,6 @@ for in every reading, as used, as filler or as unused; a number is never dropped
 both returned; the gazetteer decides between them, and where both fit nobody does.
 """
 
-from dataclasses import replace
 from functools import lru_cache
 
 from migration.geocode.flats import identifier_code, read_sub_building
@@ -26,15 +25,15 @@ def read_premises(key: str) -> tuple[Reading, ...]:
     readings = _read(key)
     spelt = put_right(key)
     if spelt is not None:
-        readings = [replace(r, is_doubtful=True) for r in readings]
-        readings += [replace(r, rank=r.rank + 1, order=f"respelt_{r.order}") for r in _read(spelt)]
+        readings = [r._replace(is_doubtful=True) for r in readings]
+        readings += [r._replace(rank=r.rank + 1, order=f"respelt_{r.order}") for r in _read(spelt)]
     return tuple(dict.fromkeys(readings))
 
 
 def _read(key: str) -> list[Reading]:
     items, has_room = _collect_items(tuple(key.split(" ")) if key else ())
     readings = combine(items)
-    return [replace(r, has_room=True) for r in readings] if has_room else readings
+    return [r._replace(has_room=True) for r in readings] if has_room else readings
 
 
 def _collect_items(tokens: tuple[str, ...]) -> tuple[list[Item], bool]:

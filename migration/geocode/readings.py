@@ -6,7 +6,7 @@ same pieces are both returned; the gazetteer decides between them, and where bot
 """
 
 import re
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from migration.geocode.flats import UNNAMED, floor_of, identifier_code, slashed_code
 from migration.geocode.vocabulary import vocabulary
@@ -18,8 +18,7 @@ _FLOOR_ALONE = re.compile(r"F(-?\d+|T)")
 _TRIPLE = re.compile(r"(\d{1,4})([A-Z]?)[/\-](\d{1,2})[/\-](\d{1,2}|[LR])")
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """One way to read the premises of an address.
 
     Attributes:
@@ -55,8 +54,7 @@ class Reading:
     is_doubtful: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """A piece of the premises: kind N(umber) P(air) F(lat) W(ord) L(etter), where it stood, and its content."""
 
     kind: str
@@ -86,7 +84,7 @@ def combine(items: list[Item]) -> list[Reading]:
     before = [w for w in words if not w.after_street]
     last_number = max((m.position for m in marks if m.kind in "NP" and not m.after_street), default=len(items) + 99)
     if _has_loose_floor(before):
-        marks = [*marks, replace(before[0], kind="?")]
+        marks = [*marks, before[0]._replace(kind="?")]
     base = Reading(
         name=" ".join(w.text for w in before),
         tail=" ".join(w.text for w in words if w.after_street),
@@ -119,14 +117,14 @@ def _drop_unnamed(marks: list[Item]) -> list[Item]:
 
 
 def _block(base: Reading, marks: list[Item]) -> Reading:
-    return replace(base, unused=base.unused + len(marks), has_unused_number=True, order="unread")
+    return base._replace(unused=base.unused + len(marks), has_unused_number=True, order="unread")
 
 
 def _number(base: Reading, text: str, **changes: object) -> Reading:
     match = _NUMBER.fullmatch(text)
     if match is None:
-        return replace(base, unused=base.unused + 1, has_unused_number=True)
-    return replace(base, number=int(match[1]), suffix=match[2], **changes)  # type: ignore[arg-type]
+        return base._replace(unused=base.unused + 1, has_unused_number=True)
+    return base._replace(number=int(match[1]), suffix=match[2], **changes)  # type: ignore[arg-type]
 
 
 def _flat(text: str) -> str:
@@ -143,19 +141,19 @@ def _read_number(base: Reading, marks: list[Item]) -> list[Reading]:
     plain = _number(base, text)
     readings = [plain]
     if plain.suffix:
-        readings.append(replace(plain, suffix="", flat=plain.suffix, rank=1, order="suffix_is_flat"))
+        readings.append(plain._replace(suffix="", flat=plain.suffix, rank=1, order="suffix_is_flat"))
     if base.name:
-        readings.append(replace(base, flat=_flat(text), rank=1, order="number_is_flat_of_name"))
+        readings.append(base._replace(flat=_flat(text), rank=1, order="number_is_flat_of_name"))
     return readings
 
 
 def _read_letter(base: Reading, marks: list[Item]) -> list[Reading]:
-    return [replace(base, flat=marks[0].text, rank=1, order="letter_is_flat")]
+    return [base._replace(flat=marks[0].text, rank=1, order="letter_is_flat")]
 
 
 def _read_flat(base: Reading, marks: list[Item]) -> list[Reading]:
     """A flat and no number: of a named building, or a number missing."""
-    return [replace(base, flat=marks[0].text, unit=marks[0].unit)]
+    return [base._replace(flat=marks[0].text, unit=marks[0].unit)]
 
 
 def _read_flat_number(base: Reading, marks: list[Item]) -> list[Reading]:
@@ -164,7 +162,7 @@ def _read_flat_number(base: Reading, marks: list[Item]) -> list[Reading]:
     plain = _number(base, number.text, flat=flat.text, unit=flat.unit)
     readings = [plain, *_centre_door(plain)]
     if len(flat.text) == 1 and flat.text.isalpha() and not plain.suffix:
-        readings.append(replace(plain, suffix=flat.text, flat="", rank=1, order="flat_is_suffix"))
+        readings.append(plain._replace(suffix=flat.text, flat="", rank=1, order="flat_is_suffix"))
     return readings
 
 
@@ -181,7 +179,7 @@ def _read_numbers(base: Reading, marks: list[Item]) -> list[Reading]:
 def _centre_door(reading: Reading) -> list[Reading]:
     """`2C` also as the centre door of floor 2, beside the flat of that number and letter."""
     if re.fullmatch(r"\dC", reading.flat):
-        return [replace(reading, flat=f"{reading.flat[0]}:M", rank=1, order="centre_door")]
+        return [reading._replace(flat=f"{reading.flat[0]}:M", rank=1, order="centre_door")]
     return []
 
 
@@ -190,12 +188,12 @@ def _read_letter_number(base: Reading, marks: list[Item]) -> list[Reading]:
     letter, number = (marks[0], marks[1]) if marks[0].kind == "L" else (marks[1], marks[0])
     plain = _number(base, number.text)
     if plain.suffix:
-        return [replace(plain, flat=letter.text)]
-    as_suffix = replace(plain, suffix=letter.text)
-    as_flat = replace(plain, flat=letter.text)
+        return [plain._replace(flat=letter.text)]
+    as_suffix = plain._replace(suffix=letter.text)
+    as_flat = plain._replace(flat=letter.text)
     if number.position < letter.position:
-        return [as_suffix, replace(as_flat, rank=1, order="suffix_is_flat")]
-    return [as_flat, replace(as_suffix, rank=1, order="flat_is_suffix")]
+        return [as_suffix, as_flat._replace(rank=1, order="suffix_is_flat")]
+    return [as_flat, as_suffix._replace(rank=1, order="flat_is_suffix")]
 
 
 def _read_pair(base: Reading, marks: list[Item]) -> list[Reading]:
@@ -207,7 +205,7 @@ def _read_pair(base: Reading, marks: list[Item]) -> list[Reading]:
     triple = _TRIPLE.fullmatch(token)
     if triple:
         inner = slashed_code(f"{triple[3]}/{triple[4]}") or ""
-        return [replace(base, number=int(triple[1]), suffix=triple[2], flat=inner, order="number_then_flat")]
+        return [base._replace(number=int(triple[1]), suffix=triple[2], flat=inner, order="number_then_flat")]
     match = _PAIR.fullmatch(token)
     if match is None:
         return [_block(base, marks)]
@@ -220,14 +218,14 @@ def _pair_readings(base: Reading, match: re.Match[str]) -> list[Reading]:
     readings: list[Reading] = []
     lone = slashed_code(match[0]) if match[3] == "/" else None
     if lone:
-        readings.append(replace(base, flat=lone, rank=2, order="flat_without_number"))
+        readings.append(base._replace(flat=lone, rank=2, order="flat_without_number"))
         if base.name:
-            readings.append(replace(base, flat=lone, rank=1, order="number_is_flat_of_name"))
+            readings.append(base._replace(flat=lone, rank=1, order="number_is_flat_of_name"))
     if b > a and not match[5] and b - a <= 60:
         rank = 0 if match[3] == "-" else 1
-        readings.append(replace(base, number=a, suffix=match[2], end=b, rank=rank, order="range"))
-    readings.append(replace(base, number=a, suffix=match[2], flat=second_flat, order="number_slash_flat"))
-    readings.append(replace(base, number=b, suffix=match[5], flat=first_flat, order="flat_slash_number"))
+        readings.append(base._replace(number=a, suffix=match[2], end=b, rank=rank, order="range"))
+    readings.append(base._replace(number=a, suffix=match[2], flat=second_flat, order="number_slash_flat"))
+    readings.append(base._replace(number=b, suffix=match[5], flat=first_flat, order="flat_slash_number"))
     return sorted(readings, key=lambda r: r.rank)
 
 
@@ -238,7 +236,7 @@ def _read_pair_number(base: Reading, marks: list[Item]) -> list[Reading]:
     readings = [_number(base, number.text, flat=code)] if code else []
     match = _PAIR.fullmatch(pair.text)
     if match and match[3] == "-" and int(match[4]) > int(match[1]):
-        ranged = replace(base, number=int(match[1]), end=int(match[4]), flat=number.text, rank=1, order="range")
+        ranged = base._replace(number=int(match[1]), end=int(match[4]), flat=number.text, rank=1, order="range")
         readings.append(ranged)
     return readings
 
@@ -249,7 +247,7 @@ def _read_pair_flat(base: Reading, marks: list[Item]) -> list[Reading]:
     match = _PAIR.fullmatch(pair.text)
     if match is None or match[3] != "-" or int(match[4]) <= int(match[1]):
         return [_block(base, marks)]
-    return [replace(base, number=int(match[1]), suffix=match[2], end=int(match[4]), flat=flat.text, unit=flat.unit)]
+    return [base._replace(number=int(match[1]), suffix=match[2], end=int(match[4]), flat=flat.text, unit=flat.unit)]
 
 
 def _read_two_flats(base: Reading, marks: list[Item]) -> list[Reading]:
@@ -260,15 +258,15 @@ def _read_two_flats(base: Reading, marks: list[Item]) -> list[Reading]:
     merged = merge_flats(flats[0].text, flats[1].text)
     lettered = next((f.text for f in flats if len(f.text) == 1 and f.text.isalpha()), "")
     if merged is None and lettered and any(_FLOOR_ALONE.fullmatch(f.text) for f in flats):
-        with_letter = replace(base, flat=lettered, unit=unit)
+        with_letter = base._replace(flat=lettered, unit=unit)
         return [_number(with_letter, numbers[0].text) if numbers else with_letter]
     if merged is None:
         return [_block(base, marks)]
     plain = _number(base, numbers[0].text) if numbers else base
-    readings = [replace(plain, flat=merged, unit=unit)]
+    readings = [plain._replace(flat=merged, unit=unit)]
     said = next((f.text for f in flats if not f.text.startswith("F")), "")
     if said.isdigit():
-        readings.append(replace(plain, flat=said, unit=unit, rank=1, order="floor_beside_flat"))
+        readings.append(plain._replace(flat=said, unit=unit, rank=1, order="floor_beside_flat"))
     return readings
 
 
@@ -291,8 +289,8 @@ def _read_flat_floor_number(base: Reading, marks: list[Item]) -> list[Reading]:
         return [_block(base, marks)]
     plain = _number(base, number.text)
     merged = merge_flats(floor.text, flat.text)
-    readings = [replace(plain, flat=merged)] if merged else []
-    return [*readings, replace(plain, flat=_flat(flat.text), rank=1, order="floor_beside_flat")]
+    readings = [plain._replace(flat=merged)] if merged else []
+    return [*readings, plain._replace(flat=_flat(flat.text), rank=1, order="floor_beside_flat")]
 
 
 def merge_flats(one: str, other: str) -> str | None:

@@ -4,7 +4,7 @@ Enters: tokens and the gazetteer's names. Leaves: street windows (where, how lon
 premises key of a window. Must hold: windows and spans never cross a break; each token gets exactly one role.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from migration.geocode.gazetteer.index import Gazetteer
 from migration.geocode.premises import STREET
@@ -15,8 +15,7 @@ ROLE_STREET, ROLE_PLACE, ROLE_PREMISES, ROLE_FILLER, ROLE_BREAK = "S", "L", "P",
 ROLE_UNUSED, ROLE_NAME, ROLE_QUALIFIER = "U", "N", "Q"
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """Tokens `start` to `end` (not included) and the key they make."""
 
     start: int

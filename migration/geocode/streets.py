@@ -44,8 +44,7 @@ MEMO_SIZE = 100_000
 SITE_MEMO_SIZE = 2_000
 
 
-@dataclass(frozen=True, slots=True)
-class Where:
+class Where(NamedTuple):
     """What a record says of its place: postcode, names of places, division; each may be empty."""
 
     postcode: str
@@ -53,8 +52,7 @@ class Where:
     division: str
 
 
-@dataclass(frozen=True, slots=True)
-class Resolution:
+class Resolution(NamedTuple):
     """Streets of one name that fit best (parts of one USRN); `rivals` are others that fit as well."""
 
     key: str

@@ -35,12 +35,16 @@ def cpu_seconds() -> float:
 
 
 def make_inputs(folder: Path, entries: int, queries: int) -> tuple[Path, list[Label]]:
-    """Gazetteer without the held-out entries, and labelled queries: half Scottish notations, half `address-errors`."""
+    """Gazetteer without the held-out entries, and labelled queries: half Scottish notations, half `address-errors`.
+
+    Made once per folder, by the first run in it.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    write_gazetteer(folder / "full.csv", entries, HELD_SEED)
-    rows = split_gazetteer(folder / "full.csv", folder / "gazetteer.csv", HELD_SEED)
-    write_labelled(folder / "scottish.csv", scottish(rows, queries // 2, HELD_SEED + 1, HELD_SEED))
-    write_labelled(folder / "errors.csv", address_errors(rows, queries // 2, HELD_SEED + 2, HELD_SEED))
+    if not (folder / "errors.csv").exists():
+        write_gazetteer(folder / "full.csv", entries, HELD_SEED)
+        rows = split_gazetteer(folder / "full.csv", folder / "gazetteer.csv", HELD_SEED)
+        write_labelled(folder / "scottish.csv", scottish(rows, queries // 2, HELD_SEED + 1, HELD_SEED))
+        write_labelled(folder / "errors.csv", address_errors(rows, queries // 2, HELD_SEED + 2, HELD_SEED))
     return folder / "gazetteer.csv", [*read_labels(folder / "scottish.csv"), *read_labels(folder / "errors.csv")]
 
 

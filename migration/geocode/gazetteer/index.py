@@ -71,6 +71,7 @@ class Gazetteer:
     locality_lengths: dict[str, int]
     admins: frozenset[str]
     places: dict[str, tuple[tuple[int, int, str, str, str, str], ...]]
+    place_lengths: dict[str, int]
     junctions: dict[tuple[int, int], tuple[int, int]]
     beats: BeatMap
     usrn_streets: dict[int, tuple[int, ...]]
@@ -148,6 +149,7 @@ def load_gazetteer(settings: Settings, release: str | None = None) -> Gazetteer:
     streets, postcode_streets = _load_streets(folder)
     aliases = _load_aliases(folder)
     localities, towns, admins = _load_localities(folder)
+    places = _load_places(folder)
     usrns: dict[int, list[int]] = defaultdict(list)
     for street in streets:
         usrns[street.usrn].append(street.id)
@@ -164,7 +166,8 @@ def load_gazetteer(settings: Settings, release: str | None = None) -> Gazetteer:
         locality_towns=towns,
         locality_lengths=first_token_lengths([*localities, *vocabulary().counties, *vocabulary().outside]),
         admins=admins,
-        places=_load_places(folder),
+        places=places,
+        place_lengths=first_token_lengths(places),
         junctions=_load_junctions(folder),
         beats=make_beat_map(_read(folder, "beat")),
         usrn_streets={u: tuple(ids) for u, ids in usrns.items()},
