@@ -144,8 +144,9 @@ def _find_candidates(
     for side, relation in (("l", left), ("r", right)):
         parts = [_hashed_sql(c, pair, options) for c, pair in types.items()]
         row_hash = f"hash({', '.join(parts)})" if parts else "0"
-        single = f"NOT EXISTS (SELECT 1 FROM {side}_doubled d WHERE {_same_key(key, 'd', 't')})"
-        rows = f"SELECT {names}, {row_hash} AS h FROM {relation} t WHERE {single}"
+        rows = f"SELECT {names}, {row_hash} AS h FROM {relation} t"
+        if _one(session, f"SELECT count(*) FROM {side}_doubled"):
+            rows += f" WHERE NOT EXISTS (SELECT 1 FROM {side}_doubled d WHERE {_same_key(key, 'd', 't')})"
         session.execute(f"CREATE OR REPLACE TEMP TABLE {side}_hashes AS {rows}")
     chosen = ", ".join(f"coalesce(l.{quote(c)}, r.{quote(c)}) AS {quote(c)}" for c in key)
     differs = "TRUE" if options.tolerance else "l.h IS NULL OR r.h IS NULL OR l.h <> r.h"
