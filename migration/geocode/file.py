@@ -30,6 +30,8 @@ from migration.geocode.rules import MatchLevel
 from migration.settings import Settings
 
 SINGLE_ROLES = ("id", "text", "postcode", "easting", "northing", "grid_ref", "division", "recorded_on", "source_system")
+_QUERY_ROLES = ("postcode", "division", "recorded_on", "easting", "northing", "grid_ref")
+_CARRIED_ROLES = frozenset({"id", "division", "source_system"})
 OUTPUT = pa.schema(
     [
         ("id", pa.string()),
@@ -120,10 +122,9 @@ def geocode_file(settings: Settings, addresses: Path, roles: Roles, out: Path, r
         schema = OUTPUT.with_metadata({b"security_marking": settings.security_marking.encode()})
         with pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
             for batch in reader:
-                records = pa.Table.from_batches([batch]).to_pylist()
-                matches = match_all(matcher, [_query(r, roles) for r in records], settings.threads)
-                writer.write_table(_table(records, matches, roles, rows, release).cast(schema))
-                rows += len(records)
+                matches = match_all(matcher, _queries(batch, roles), settings.threads)
+                writer.write_table(_table(batch, matches, roles, rows, release).cast(schema))
+                rows += len(matches)
                 levels.update(m.level.value for m in matches)
     temporary.replace(out)
     ordered = {level.value: levels[level.value] for level in MatchLevel if levels[level.value]}
@@ -146,21 +147,27 @@ def _check_columns(path: Path, present: set[str], roles: Roles) -> None:
         )
 
 
-def _query(row: Mapping[str, str | None], roles: Roles) -> Query:
-    def value(role: str) -> str:
-        column = roles.columns.get(role)
-        return (row.get(column) or "").strip() if column else roles.constants.get(role, "")
+def _queries(batch: pa.RecordBatch, roles: Roles) -> list[Query]:
+    """One query per row."""
+    texts = [_cells(batch, roles, "text"), *(_strip(batch.column(p)) for p in roles.parts)]
+    joined = texts[0] if len(texts) == 1 else [", ".join(t for t in row if t) for row in zip(*texts, strict=True)]
+    return [
+        Query(text, postcode, division, _date(recorded), _float(easting), _float(northing), grid_ref)
+        for text, postcode, division, recorded, easting, northing, grid_ref in zip(
+            joined,
+            *(_cells(batch, roles, r) for r in _QUERY_ROLES),
+            strict=True,
+        )
+    ]
 
-    texts = [value("text"), *((row.get(p) or "").strip() for p in roles.parts)]
-    return Query(
-        text=", ".join(t for t in texts if t),
-        postcode=value("postcode"),
-        division=value("division"),
-        recorded_on=_date(value("recorded_on")),
-        easting=_float(value("easting")),
-        northing=_float(value("northing")),
-        grid_ref=value("grid_ref"),
-    )
+
+def _cells(batch: pa.RecordBatch, roles: Roles, role: str) -> list[str]:
+    column = roles.columns.get(role)
+    return _strip(batch.column(column)) if column else [roles.constants.get(role, "")] * batch.num_rows
+
+
+def _strip(column: pa.Array) -> list[str]:
+    return [(cell or "").strip() for cell in column.to_pylist()]
 
 
 def _date(text: str) -> date | None:
@@ -177,14 +184,11 @@ def _float(text: str) -> float | None:
         return None
 
 
-def _table(
-    records: list[dict[str, str | None]], matches: list[Match], roles: Roles, first: int, release: str
-) -> pa.Table:
-    id_column = roles.columns.get("id")
-    division, system = roles.columns.get("division"), roles.columns.get("source_system")
-    constant = roles.constants.get
+def _table(batch: pa.RecordBatch, matches: list[Match], roles: Roles, first: int, release: str) -> pa.Table:
+    rows = len(matches)
+    carried = {role: batch.column(c).to_pylist() for role, c in roles.columns.items() if role in _CARRIED_ROLES}
     columns = {
-        "id": [r.get(id_column) if id_column else str(first + i + 1) for i, r in enumerate(records)],
+        "id": carried.get("id") or [str(first + i + 1) for i in range(rows)],
         "location_class_code": [m.location_class.value for m in matches],
         "match_level_code": [m.level.value for m in matches],
         "uprn": [m.uprn for m in matches],
@@ -199,8 +203,8 @@ def _table(
         "match_rule": [m.rule.value for m in matches],
         "refusal_code": [m.refusal.value if m.refusal else None for m in matches],
         "evidence": [m.evidence for m in matches],
-        "gazetteer_release": [release] * len(matches),
-        "division_code": [r.get(division) if division else constant("division") for r in records],
-        "source_system": [r.get(system) if system else constant("source_system") for r in records],
+        "gazetteer_release": [release] * rows,
+        "division_code": carried.get("division") or [roles.constants.get("division")] * rows,
+        "source_system": carried.get("source_system") or [roles.constants.get("source_system")] * rows,
     }
     return pa.table({f.name: pa.array(columns[f.name], f.type) for f in OUTPUT}, schema=OUTPUT)
