@@ -18,7 +18,6 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import duckdb
 import pyarrow.parquet as pq
 
 from migration.duck import open_session, read_parquet_sql
@@ -145,7 +144,7 @@ def write_layer(context: RunContext, layer: Layer, key: str) -> Iterator[LayerWr
         )
         write_json(temporary / MANIFEST, asdict(manifest))
         _replace_folder(temporary, final)
-    except (OSError, duckdb.IOException, duckdb.OutOfMemoryException) as error:
+    except _write_failures() as error:
         if not _is_storage_failure(error):
             raise
         free = shutil.disk_usage(context.settings.home).free // 2**20
@@ -154,6 +153,13 @@ def write_layer(context: RunContext, layer: Layer, key: str) -> Iterator[LayerWr
         raise StorageError(f"lake layer {final}", found, "a folder that can be written", fix) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _write_failures() -> tuple[type[Exception], ...]:
+    """Errors of disk and memory; DuckDB is imported only here, because a writer may do without its 30 MB."""
+    import duckdb
+
+    return OSError, duckdb.IOException, duckdb.OutOfMemoryException
 
 
 def _is_storage_failure(error: Exception) -> bool:

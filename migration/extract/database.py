@@ -216,6 +216,7 @@ class DatabaseReader:
         """The same reader for the rows that meet a further SQL condition, in another session."""
         narrowed = copy(self)
         narrowed.session, narrowed._is_part = session, True
+        narrowed.held_back = Measurement(self.schema, session.engine.totals.scheme)
         narrowed.plan = replace(self.plan, condition=" AND ".join(c for c in (self.plan.condition, condition) if c))
         return narrowed
 

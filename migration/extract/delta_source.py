@@ -6,7 +6,7 @@ else the hash of the row that the control totals use, made by the database itsel
 read whole, by key. Must hold: rows that are gone are found, because all keys are compared; late edits are found,
 because stamps are compared and not only the newest ones; the work is DuckDB's, in bounded memory. A system that
 edits rows without touching their time of change fails the proof of control totals that `delta_stage` makes of the
-result. Refuses: a table without a key.
+result. Refuses: a table without a key, and rows whose text cannot be decoded, which belong in quarantine.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from migration.duck import open_session as open_duckdb
 from migration.duck import read_parquet_sql
-from migration.errors import ConfigError
+from migration.errors import ConfigError, ReconciliationError
 from migration.extract.database import DatabaseReader, sql_literal
 from migration.extract.delta import CHANGE, DeltaCounts, count_changes
 from migration.extract.reader import SOURCE_ROW
@@ -87,6 +87,7 @@ def extract_delta(
     Raises:
         ConfigError: the table has no key.
         SourceError: the database cannot be read, or the system's window has closed.
+        ReconciliationError: a row's text cannot be decoded: a delta has no quarantine.
     """
     source = reader.source
     if not source.table.key:
@@ -124,13 +125,23 @@ def _read_stamps(work: _Work) -> Iterator[list[tuple[str | None, ...]]]:
     dialect = work.reader.session.engine.totals
     columns = f"{work.key_text(dialect)}, {work.stamp(dialect)}"
     for rows in work.reader.fetch_rows(f"SELECT {columns} FROM ({work.reader.select_all()}) t", FETCH_ROWS):
-        yield [tuple(_as_text(v) for v in row) for row in rows]
+        try:
+            yield [tuple(_as_text(v) for v in row) for row in rows]
+        except UnicodeDecodeError:
+            raise _undecodable(work, 1) from None  # its cause would show the value
 
 
 def _as_text(value: Any) -> str | None:
     if value is None:
         return None
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    return value.decode("utf-8") if isinstance(value, bytes) else str(value)
+
+
+def _undecodable(work: _Work, rows: int) -> ReconciliationError:
+    """The error for rows that only a full extract can put in quarantine."""
+    found = f"{rows} rows or more whose text cannot be decoded"
+    fix = "Take a full extract, which keeps such rows in its quarantine."
+    return ReconciliationError(work.source.where, found, "rows that a delta can hold", fix)
 
 
 def _count(work: _Work, query: str) -> int:
@@ -176,7 +187,7 @@ def _write_changed(work: _Work, writer: pq.ParquetWriter, begin: int, end: int) 
     )
     for batch in work.reader.narrow(condition, work.reader.session).read_batches():
         if batch.bad_lines:
-            work.reader.measure_source(frozenset(line.source_row for line in batch.bad_lines))
+            raise _undecodable(work, len(batch.bad_lines))
         work.connection.register("arrived", pa.Table.from_batches([batch.rows]))
         found = work.connection.execute(query).to_arrow_table()
         work.connection.unregister("arrived")

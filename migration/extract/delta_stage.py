@@ -121,8 +121,8 @@ def stage_delta(
         try:
             facts, counts = _apply_to_base(context, reader, source, full, folder, key, watch)
             method = DeltaMethod.WATERMARK if source.table.changed_by else DeltaMethod.KEY_AND_HASH
-        except ReconciliationError:
-            reason = "the delta did not stand the proof by control totals"
+        except ReconciliationError as failure:
+            reason = f"the delta did not stand the proof: {failure.found}"
             LOG.warning("delta table=%s read whole: %s", source.where, reason)
     if facts is None:
         facts = write_table(context, source, split_reader(reader, source, folder, key), folder, key, watch)

@@ -259,7 +259,7 @@ SQLITE = Engine(
         },
         byte_length="length(CAST({t} AS BLOB))",
         concat=join_with_bars,
-        row_number="migration_row_number({t})",
+        row_number="migration_row_number(CAST({t} AS BLOB))",
         exact_sum="sum({x})",
         scheme=HashScheme.LOOKUP3,
     ),

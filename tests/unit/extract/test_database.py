@@ -1,5 +1,7 @@
 """Tables of a SQLite system arrive exactly, in one snapshot, in the order of their key."""
 
+import subprocess
+import sys
 from decimal import Decimal
 
 import pyarrow as pa
@@ -135,3 +137,10 @@ def test_nothing_can_be_written_when_a_session_is_open(make_database, make_sourc
     source = make_source(SourceKind.DATABASE, f"sqlite:///{path}", ["ID"])
     with open_session(source.system, source.location) as session, pytest.raises(Exception, match="readonly"):
         session.driver.execute("INSERT INTO CRIME VALUES (1)")
+
+
+def test_reading_a_database_imports_no_reader_of_files_or_of_other_servers() -> None:
+    unwanted = {"openpyxl", "lxml", "python_calamine", "duckdb", "pymysql", "psycopg", "pandas"}
+    code = f"import sys, migration.extract.readers, migration.extract.raw_table; print({unwanted} & {{*sys.modules}})"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "set()"

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from migration.errors import ConfigError
+from migration.errors import ConfigError, ReconciliationError
 from migration.extract.connections import open_session
 from migration.extract.database import DatabaseReader
 from migration.extract.delta import DeltaCounts, apply_delta, content_hash
@@ -58,3 +58,24 @@ def test_table_without_a_key_is_a_settings_error(make_database, make_source, con
     source = make_source(SourceKind.DATABASE, f"sqlite:///{path}", ["A"])
     with open_session(source.system, source.location) as session, pytest.raises(ConfigError, match="no key"):
         extract_delta(context.settings, DatabaseReader(source, session), tmp_path / "f.parquet", tmp_path / "d.parquet")
+
+
+@pytest.mark.parametrize(("column", "changed_by"), [("NAME", None), ("NAME", "CHANGED"), ("YEAR_NO", "CHANGED")])
+def test_delta_stops_when_the_text_of_a_changed_row_cannot_be_decoded(
+    make_database, make_source, context, tmp_path, column, changed_by
+) -> None:
+    path = make_database(TABLE)
+    source = make_source(SourceKind.DATABASE, f"sqlite:///{path}", COLUMNS, key=["YEAR_NO", "SERIAL_NO"])
+    source = replace(source, table=replace(source.table, changed_by=changed_by))
+    with open_reader(source) as reader:
+        write_table(context, source, reader, tmp_path / "old", "old")
+    with sqlite3.connect(path) as connection:
+        connection.execute(f"UPDATE CRIME SET {column} = CAST(x'C96C' AS text), CHANGED = '2021' WHERE SERIAL_NO = 9")
+    connection.close()
+    with (
+        open_session(source.system, source.location) as session,
+        pytest.raises(ReconciliationError, match="cannot be decoded"),
+    ):
+        extract_delta(
+            context.settings, DatabaseReader(source, session), tmp_path / "old" / ROWS, tmp_path / "delta.parquet"
+        )

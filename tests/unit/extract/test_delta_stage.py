@@ -170,3 +170,14 @@ def test_staged_table_of_another_base_is_not_taken(estate) -> None:
     folder.mkdir()
     (folder / DELTA_FACTS).write_text('{"base_run": "20250101T000000Z"}')
     assert not stage.is_delta_staged(folder, first)
+
+
+def test_table_is_read_whole_and_the_row_put_in_quarantine_when_a_changed_text_cannot_be_decoded(estate) -> None:
+    first, change = estate
+    change("UPDATE PERSON SET NAME = CAST(x'C96C' AS text) WHERE SEQ = 17")
+    second = later(first, 1)
+    extract_division(second, base=first)
+    person = next(t for t in read_deltas(second) if t.table == "db/PERSON")
+    assert (person.method, person.rows) == (DeltaMethod.WHOLE, 899)
+    assert "cannot be decoded" in person.reason
+    assert read_manifest(second, Layer.RAW).facts["quarantined"]["db.PERSON"] == 1

@@ -33,7 +33,9 @@ def make_plan(engine) -> TablePlan:
     types = {n: t for n, t in SCHEMA.items() if has_times or n not in ("BORN", "AT", "INSTANT")}
     quote = engine.totals.quote
     order = engine.text_order.format(c=quote("CR_NO"))
-    return TablePlan(quote("CRIME"), tuple(ColumnPlan(n, t, quote(n), order) for n, t in types.items()), "", order)
+    return TablePlan(
+        quote("CRIME"), tuple(ColumnPlan(n, t, quote(n), order, quote(n)) for n, t in types.items()), "", order
+    )
 
 
 @pytest.mark.parametrize("name", SQLGLOT)
