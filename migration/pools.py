@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from migration.errors import ConfigError
 from migration.mapping.load import list_divisions, load_pack
-from migration.mapping.model import Pack, SourceSystem
+from migration.mapping.model import Pack, SourceKind, SourceSystem
 from migration.settings import Settings
 
 MATCHING = "matching"
@@ -30,6 +30,17 @@ def list_pools(settings: Settings) -> Pools:
     """
     legacy = _legacy_pools(system for pack in _readable_packs(settings) for system in pack.systems)
     return {name: _pool(slots, title) for name, (slots, title) in sorted({**FIXED_POOLS, **legacy}.items())}
+
+
+def count_slots(system: SourceSystem, pools: Pools) -> int:
+    """Slots that reading one table takes: of a database all connections it may open, else the one reader it is.
+
+    A pack may allow more than the pool has, because another pack allows less: then the table takes the whole pool.
+    """
+    if system.kind is not SourceKind.DATABASE:
+        return 1
+    slots = pools.get(system.pool, {}).get("slots", system.max_connections)
+    return min(system.max_connections, int(str(slots)))
 
 
 def _readable_packs(settings: Settings) -> Iterator[Pack]:

@@ -15,6 +15,7 @@ def describe_task(task) -> dict[str, object]:
         "downstream": sorted(task.downstream_task_ids),
         "retries": task.retries,
         "pool": task.pool,
+        "pool_slots": task.pool_slots,
         "doc": task.doc_md or "",
         "outlets": sorted(asset.name for asset in task.outlets),
         "mapped": len(task.op_kwargs_expand_input.value["table"]) if task.is_mapped else 0,

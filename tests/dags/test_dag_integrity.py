@@ -12,6 +12,7 @@ from string import ascii_uppercase
 import pytest
 
 from migration.mapping.load import list_divisions, load_pack
+from migration.mapping.model import SourceKind
 from migration.records import Stage
 from migration.settings import PROJECT_ROOT, Settings
 
@@ -101,6 +102,7 @@ def test_each_legacy_table_is_a_mapped_task_in_the_pool_of_its_system(found, div
         task = tasks[f"extract.read_{system.name}"]
         assert task["mapped"] == len(system.tables)
         assert task["pool"] == system.pool != "default_pool"
+        assert task["pool_slots"] == (system.max_connections if system.kind is SourceKind.DATABASE else 1)
 
 
 @pytest.mark.parametrize("division", DIVISIONS)

@@ -6,7 +6,8 @@ import pytest
 
 from migration import pools
 from migration.errors import ConfigError
-from migration.pools import MATCHING, NATIONAL_DATABASE, list_pools
+from migration.mapping.model import SourceKind
+from migration.pools import MATCHING, NATIONAL_DATABASE, count_slots, list_pools
 
 
 @pytest.fixture
@@ -44,3 +45,12 @@ def test_divisions_that_share_a_legacy_system_share_its_pool_at_the_lower_limit(
 def test_a_broken_pack_takes_only_its_own_pools_away(settings, packs):
     packs({"X": None, "Y": [("crime", "legacy_crime", 3)]})
     assert slots(settings)["legacy_crime"] == 3
+
+
+@pytest.mark.parametrize(
+    ("kind", "allowed", "taken"),
+    [(SourceKind.DATABASE, 4, 2), (SourceKind.DATABASE, 1, 1), (SourceKind.DELIMITED, 4, 1)],
+)
+def test_a_table_takes_the_connections_it_may_open_and_never_more_than_the_pool_has(kind, allowed, taken):
+    system = SimpleNamespace(kind=kind, pool="legacy_crime", max_connections=allowed)
+    assert count_slots(system, {"legacy_crime": {"slots": 2}}) == taken
