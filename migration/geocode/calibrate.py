@@ -9,14 +9,21 @@ these columns.
 
 import csv
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
 from migration.errors import SourceError
 from migration.geocode.batch import match_all
-from migration.geocode.confidence import ACCEPT_COARSE, ACCEPT_UPRN, Calibration, build_calibration, wilson_lower
+from migration.geocode.confidence import (
+    ACCEPT_COARSE,
+    ACCEPT_UPRN,
+    Calibration,
+    Counts,
+    build_calibration,
+    wilson_lower,
+)
 from migration.geocode.evidence import Match, Query
 from migration.geocode.gazetteer.index import Gazetteer
 from migration.geocode.match import Matcher
@@ -46,8 +53,9 @@ class Label:
 class StagedCalibration(Calibration):
     """Lets every pattern of one level through, to measure it; finer levels by the counts so far, coarser ones never."""
 
-    def __init__(self, counts: Sequence[tuple[str, int, int]], level: MatchLevel) -> None:
-        super().__init__(build_calibration(counts).counts)
+    def __init__(self, counts: Mapping[str, Counts], level: MatchLevel) -> None:
+        so_far = build_calibration(*counts.values())
+        super().__init__(so_far.pooled, so_far.by_set)
         self.open = level.value
 
     def confidence(self, pattern: str) -> float:
@@ -131,24 +139,27 @@ def is_right(label: Label, match: Match) -> bool:
     return match.level is MatchLevel.GRID or bool(label.town)
 
 
-def calibrate(gazetteer: Gazetteer, labels: Sequence[Label], processes: int) -> list[tuple[str, int, int]]:
-    """Pattern, matches and right matches: each level measured on the addresses that fall to it from the finer ones."""
-    rows: list[tuple[str, int, int]] = []
+def calibrate(sources: Sequence[tuple[str, Gazetteer, Sequence[Label]]], processes: int) -> dict[str, Counts]:
+    """Pattern, matches and right matches by set, of addresses with the name of their set and their gazetteer.
+
+    Each level is measured on the addresses that fall to it from the finer ones, by what all sets together earned there.
+    """
+    counts: dict[str, Counts] = {name: [] for name, _, _ in sources}
     for level in _FINEST_FIRST:
-        counted, labels = calibrate_level(gazetteer, labels, level, rows, processes)
-        rows += counted
-    return sorted(rows)
+        staged = StagedCalibration(counts, level)
+        answered = [
+            (name, gazetteer, labels, match_all(Matcher(gazetteer, staged), [c.query for c in labels], processes))
+            for name, gazetteer, labels in sources
+        ]
+        for name, _, labels, matches in answered:
+            counts[name] = merge_counts(counts[name], _count_level(level, labels, matches))
+        earned = build_calibration(*counts.values())
+        sources = [(name, g, _fallen(level, labels, matches, earned)) for name, g, labels, matches in answered]
+    return counts
 
 
-def calibrate_level(
-    gazetteer: Gazetteer,
-    labels: Sequence[Label],
-    level: MatchLevel,
-    finer: Sequence[tuple[str, int, int]],
-    processes: int,
-) -> tuple[list[tuple[str, int, int]], list[Label]]:
-    """Counts of one level's patterns, and the labels that this level does not answer with enough confidence."""
-    matches = match_all(Matcher(gazetteer, StagedCalibration(finer, level)), [c.query for c in labels], processes)
+def _count_level(level: MatchLevel, labels: Sequence[Label], matches: Sequence[Match]) -> Counts:
+    """Counts of one level's patterns."""
     seen: Counter[str] = Counter()
     right: Counter[str] = Counter()
     for label, match in zip(labels, matches, strict=True):
@@ -156,15 +167,17 @@ def calibrate_level(
         if match.level is level and pattern.split("|", 1)[0] == level.value:
             seen[pattern] += 1
             right[pattern] += is_right(label, match)
-    counted = [(pattern, count, right[pattern]) for pattern, count in sorted(seen.items())]
-    earned = build_calibration([*finer, *counted])
+    return [(pattern, count, right[pattern]) for pattern, count in sorted(seen.items())]
+
+
+def _fallen(level: MatchLevel, labels: Sequence[Label], matches: Sequence[Match], earned: Calibration) -> list[Label]:
+    """The labels that this level does not answer with enough confidence."""
     needed = ACCEPT_UPRN if level is MatchLevel.UPRN else ACCEPT_COARSE
-    fallen = [
+    return [
         label
         for label, match in zip(labels, matches, strict=True)
         if match.level is not level or earned.confidence(pattern_of(match)) < needed
     ]
-    return counted, fallen
 
 
 def pattern_of(match: Match) -> str:
@@ -179,7 +192,7 @@ def pattern_of(match: Match) -> str:
     return pattern
 
 
-def merge_counts(*parts: Sequence[tuple[str, int, int]]) -> list[tuple[str, int, int]]:
+def merge_counts(*parts: Counts) -> Counts:
     """Counts of several sets as one."""
     seen: Counter[str] = Counter()
     right: Counter[str] = Counter()

@@ -1,19 +1,24 @@
 """Confidence of an evidence pattern: the lower bound of the precision that such matches showed on labelled addresses.
 
-Enters: `calibration.csv` (pattern, matches, right), made by `migrate calibrate` on synthetic addresses and shipped as
-data. Leaves: a confidence for any pattern. Must hold: the stated value is the lower end of the 95 % Wilson interval
-of the pattern, or, for a pattern seen too seldom, of the coarsest of its parents that is no better; never more than
-was observed. A pattern never seen at any grain gets 0: it is refused.
+Enters: `calibration.csv` (pattern, set, matches, right), made by `migrate geocode calibrate` on synthetic addresses
+and shipped as data. Leaves: a confidence for any pattern. Must hold: the stated value is the lowest of the lower ends
+of the 95 % Wilson interval of all sets together and of each set of addresses that saw the pattern often enough. A
+pattern seen too seldom has the bound of its finest parent seen often enough, and never more than the upper end of its
+own interval. A pattern never seen at any grain gets 0: it is refused.
 """
 
 import csv
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from math import sqrt
 from pathlib import Path
 
+Counts = Sequence[tuple[str, int, int]]
+"""Pattern, matches seen, matches right."""
+Grains = tuple[dict[str, tuple[int, int]], ...]
+"""Matches seen and right by pattern, from the finest grain to the coarsest."""
 CALIBRATION_FILE = Path(__file__).with_name("calibration.csv")
 Z = 1.96
 LEAST_SEEN = 150
@@ -59,39 +64,60 @@ def wilson_lower(right: int, seen: int, z: float = Z) -> float:
     return max(0.0, (centre - spread) / (1 + square / seen))
 
 
+def wilson_upper(right: int, seen: int, z: float = Z) -> float:
+    """Upper end of the Wilson score interval of `right` of `seen`; 1 where nothing was seen."""
+    return 1.0 - wilson_lower(seen - right, seen, z) if seen else 1.0
+
+
 @dataclass
 class Calibration:
-    """Counts by pattern at every grain; `confidence` is memoised."""
+    """Counts by pattern at every grain, of all sets and of each; `confidence` is memoised."""
 
-    counts: tuple[dict[str, tuple[int, int]], ...]
+    pooled: Grains
+    by_set: tuple[Grains, ...] = ()
     memo: dict[str, float] = field(default_factory=dict)
 
     def confidence(self, pattern: str) -> float:
-        """Lower bound of the precision of matches with this pattern."""
+        """Lower bound of the precision of matches with this pattern, in the set where it did worst."""
         found = self.memo.get(pattern)
         if found is None:
             found = self.memo[pattern] = self._look_up(pattern)
         return found
 
     def _look_up(self, pattern: str) -> float:
-        best = 0.0
-        for grain, counts in enumerate(self.counts):
-            seen, right = counts.get(_coarsen(pattern, grain), (0, 0))
-            best = wilson_lower(right, seen)
+        bounds = [_bound(self.pooled, pattern)[0]]
+        for grains in self.by_set:
+            bound, seen = _bound(grains, pattern)
             if seen >= LEAST_SEEN:
-                break
-        return round(best, 4)
+                bounds.append(bound)
+        return round(min(bounds), 4)
 
 
-def build_calibration(rows: Iterable[tuple[str, int, int]]) -> Calibration:
-    """A calibration from pattern, matches seen and matches right."""
+def _bound(grains: Grains, pattern: str) -> tuple[float, int]:
+    """Bound of the finest grain seen often enough, never more than finer ones can bear; and how often that was seen."""
+    ceiling, seen, right = 1.0, 0, 0
+    for grain, counts in enumerate(grains):
+        seen, right = counts.get(_coarsen(pattern, grain), (0, 0))
+        if seen >= LEAST_SEEN:
+            break
+        ceiling = min(ceiling, wilson_upper(right, seen))
+    return min(ceiling, wilson_lower(right, seen)), seen
+
+
+def build_calibration(*sets: Counts) -> Calibration:
+    """A calibration from sets of pattern, matches seen and matches right."""
+    by_set = tuple(_count_grains(rows) for rows in sets) if len(sets) > 1 else ()
+    return Calibration(_count_grains(row for rows in sets for row in rows), by_set)
+
+
+def _count_grains(rows: Iterable[tuple[str, int, int]]) -> Grains:
     grains: list[dict[str, list[int]]] = [defaultdict(lambda: [0, 0]) for _ in _PARENTS]
     for pattern, seen, right in rows:
         for grain, counts in enumerate(grains):
             cell = counts[_coarsen(pattern, grain)]
             cell[0] += seen
             cell[1] += right
-    return Calibration(tuple({k: (v[0], v[1]) for k, v in counts.items()} for counts in grains))
+    return tuple({k: (v[0], v[1]) for k, v in counts.items()} for counts in grains)
 
 
 def _coarsen(pattern: str, grain: int) -> str:
@@ -104,20 +130,22 @@ def _coarsen(pattern: str, grain: int) -> str:
 @lru_cache(maxsize=1)
 def load_calibration() -> Calibration:
     """The shipped calibration."""
-    return build_calibration(read_counts(CALIBRATION_FILE))
+    return build_calibration(*read_counts(CALIBRATION_FILE).values())
 
 
-def read_counts(path: Path) -> list[tuple[str, int, int]]:
-    """Pattern, matches and right matches of a calibration file."""
-    if not path.exists():
-        return []
-    with path.open(encoding="utf-8", newline="") as file:
-        return [(r["pattern"], int(r["matches"]), int(r["right"])) for r in csv.DictReader(file)]
+def read_counts(path: Path) -> dict[str, Counts]:
+    """Pattern, matches and right matches of a calibration file, by set; one set where the file names none."""
+    found: dict[str, list[tuple[str, int, int]]] = defaultdict(list)
+    if path.exists():
+        with path.open(encoding="utf-8", newline="") as file:
+            for r in csv.DictReader(file):
+                found[r.get("set") or ""].append((r["pattern"], int(r["matches"]), int(r["right"])))
+    return dict(found)
 
 
-def write_counts(path: Path, rows: Iterable[tuple[str, int, int]]) -> None:
-    """Write a calibration file, ordered by pattern."""
+def write_counts(path: Path, sets: Mapping[str, Counts]) -> None:
+    """Write a calibration file, ordered by pattern and set."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("pattern", "matches", "right"))
-        writer.writerows(sorted(rows))
+        writer.writerow(("pattern", "set", "matches", "right"))
+        writer.writerows(sorted((p, name, seen, right) for name, rows in sets.items() for p, seen, right in rows))

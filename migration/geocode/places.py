@@ -88,8 +88,7 @@ def _choose(
     said = {p.key for p in places if not (p.start >= span[0] and p.end <= span[1])}
     fits: dict[int, tuple[str, str, str]] = {}
     for uprn, _, locality, town, division, _ in rows:
-        row = gazetteer.find_uprn(uprn)
-        own = gazetteer.place_of(row)[4] if row is not None else None
+        own = gazetteer.postcode_of(uprn) if postcode else None
         pc = "NONE" if not postcode else "UNIT" if own == postcode else "OTHER"
         place = "LOCALITY" if said & {locality, town} else "CONFLICT" if said else "NONE"
         if pc == "OTHER" and (own or "")[:-2] != postcode[:-2]:

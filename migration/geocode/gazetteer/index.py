@@ -104,6 +104,12 @@ class Gazetteer:
             int(c["street_id"][row]),
         )
 
+    def postcode_of(self, uprn: int) -> str | None:
+        """Postcode of the row that `find_uprn` finds, if it has one."""
+        row = self.find_uprn(uprn)
+        code = self.dictionaries["postcode"][self.columns["postcode"][row]] if row is not None else ""
+        return code or None
+
     def polygon_beat(self, row: int) -> str:
         """Beat of the polygon at a premises row where it differs from the row's own, else ``."""
         code: str = self.dictionaries["beat_by_polygon"][self.columns["beat_by_polygon"][row]]
