@@ -25,6 +25,10 @@ _GLUED_NUMBER = re.compile(r"(\d+[A-D]?)([A-Z]{4,})")
 _WHOLE_SLASHED = frozenset(
     {"O/S", "R/O", "C/O", "N/F/A", "N/K", "N/A", "J/W", "N/O", "S/O", "E/O", "W/O", "N/B", "S/B", "E/B", "W/B"}
 )
+_SPACED_RANGE = re.compile(
+    r"(?<![0-9A-Z/.\-])(?<!FLAT )(?<!FLT )(?<!APT )(?<!UNIT )(\d{1,4}) ?- ?(\d{1,4})(?![0-9A-Z/.\-])"
+)
+WIDEST_RANGE = 60
 TOKEN_CACHE = 200_000
 
 
@@ -39,7 +43,10 @@ def fold(text: str) -> str:
 def tokenise(text: str) -> tuple[str, ...]:
     """Tokens of a text, in canonical form (`ROAD` and `RD` are one token); never begins, ends or doubles a `BREAK`."""
     tokens: list[str] = []
-    for raw in _TOKEN.findall(fold(text)):
+    folded = fold(text)
+    if " -" in folded or "- " in folded:
+        folded = _SPACED_RANGE.sub(_close_range, folded)
+    for raw in _TOKEN.findall(folded):
         for token in _expand(raw):
             if token == BREAK and (not tokens or tokens[-1] == BREAK):
                 continue
@@ -47,6 +54,12 @@ def tokenise(text: str) -> tuple[str, ...]:
     if tokens and tokens[-1] == BREAK:
         tokens.pop()
     return tuple(tokens)
+
+
+def _close_range(found: re.Match[str]) -> str:
+    """`70 - 74` as `70-74`, with all the readings that has, where it may be a range; else as it is."""
+    first, last = int(found[1]), int(found[2])
+    return f"{first}-{last}" if first < last <= first + WIDEST_RANGE else found[0]
 
 
 @lru_cache(maxsize=TOKEN_CACHE)
