@@ -16,7 +16,7 @@ import resource
 import threading
 import time
 from collections.abc import Iterable
-from itertools import chain
+from itertools import chain, zip_longest
 from pathlib import Path
 
 import pyarrow as pa
@@ -51,8 +51,8 @@ def write_errors(folder: Path, rows: Iterable[dict[str, str]], queries: int) -> 
 
 def write_queries(folder: Path, limit: int) -> Path:
     """The labelled addresses as a Parquet table, both kinds in turn; returns its path."""
-    kinds = zip(*(read_labels(folder / f"{kind}.csv") for kind in ("scottish", "errors")), strict=False)
-    queries = [label.query for label in chain.from_iterable(kinds)][:limit]
+    kinds = zip_longest(*(read_labels(folder / f"{kind}.csv") for kind in ("scottish", "errors")))
+    queries = [label.query for label in chain.from_iterable(kinds) if label is not None][:limit]
     columns = {c: [getattr(q, c) for q in queries] for c in ("text", "postcode", "division", "recorded_on")}
     table = pa.table({"id": [str(i) for i in range(len(queries))], **columns})
     pq.write_table(table, folder / "queries.parquet")
