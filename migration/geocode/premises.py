@@ -17,6 +17,7 @@ from migration.geocode.vocabulary import vocabulary
 STREET = "@"
 _FLOOR_LETTERS = {"G": "0", "B": "-1", "T": "T"}
 _WITHIN_NAMES = ("OF", "THE")
+_POINTS = frozenset({"N", "E", "S", "W"})
 
 
 @lru_cache(maxsize=300_000)
@@ -61,7 +62,7 @@ def _collect_items(tokens: tuple[str, ...]) -> tuple[list[Item], bool]:
                 items.append(Item("F", i, code, unit, after))
             i += length
             continue
-        items.append(Item(kind_of(token), i, token, "", after))
+        items.append(Item("W" if _is_point_of_name(tokens, i) else kind_of(token), i, token, "", after))
         i += 1
     return items, has_room
 
@@ -71,6 +72,14 @@ def _is_within_name(tokens: tuple[str, ...], i: int) -> bool:
     if tokens[i] not in _WITHIN_NAMES or not 0 < i < len(tokens) - 1:
         return False
     return all(t not in (BREAK, SLASH, STREET) and kind_of(t) == "W" for t in (tokens[i - 1], tokens[i + 1]))
+
+
+def _is_point_of_name(tokens: tuple[str, ...], i: int) -> bool:
+    """Whether `E` (east) stands in a name (`East Craigs School`): words beside it, and neither number nor letter."""
+    if tokens[i] not in _POINTS:
+        return False
+    beside = [t for t in (*tokens[max(0, i - 1) : i], *tokens[i + 1 : i + 2]) if t not in (BREAK, SLASH, STREET)]
+    return bool(beside) and all(kind_of(t) == "W" for t in beside)
 
 
 def _begins_with_slash(tokens: tuple[str, ...], i: int) -> bool:

@@ -89,7 +89,7 @@ def combine(items: list[Item]) -> list[Reading]:
         name=" ".join(w.text for w in before),
         tail=" ".join(w.text for w in words if w.after_street),
         is_split=any(w.position > last_number for w in before),
-        is_doubtful=any(w.text.endswith("FLOOR") or any(c.isdigit() for c in w.text) for w in before),
+        is_doubtful=any(_may_say_where(w.text) for w in before),
     )
     pattern = "".join(i.kind for i in marks)
     reader = _PATTERNS.get(pattern)
@@ -97,6 +97,11 @@ def combine(items: list[Item]) -> list[Reading]:
         return [_block(base, marks)]
     readings = [r for r in reader(base, marks) if r is not None]
     return readings or [_block(base, marks)]
+
+
+def _may_say_where(word: str) -> bool:
+    """Whether a word of a name may be a misspelt floor, a number or a flat's letter."""
+    return len(word) == 1 or word.endswith("FLOOR") or any(c.isdigit() for c in word)
 
 
 def _has_loose_floor(words: list[Item]) -> bool:
