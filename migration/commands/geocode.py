@@ -96,10 +96,12 @@ def calibrate_patterns(
     """Count how often each evidence pattern is right on labelled addresses: the base of every confidence."""
     settings = get_settings()
     index = load_gazetteer(settings, gazetteer or settings.gazetteer_release)
-    parts = [calibrate(index, read_labels(path), settings.threads) for path in labelled]
-    rows = merge_counts(*parts, read_counts(out) if add else [])
-    write_counts(out, rows)
-    Console().print(f"{len(rows):,} patterns from {sum(r[1] for r in rows):,} matches in {out}")
+    counts = calibrate([(path.stem, index, read_labels(path)) for path in labelled], settings.threads)
+    for name, rows in read_counts(out).items() if add else ():
+        counts[name] = merge_counts(counts.get(name, ()), rows)
+    write_counts(out, counts)
+    every = merge_counts(*counts.values())
+    Console().print(f"{len(every):,} patterns from {sum(r[1] for r in every):,} matches in {out}")
 
 
 @geocode.command("evaluate")
@@ -111,7 +113,7 @@ def evaluate_labels(
     """Recall, precision and false matches on labelled addresses, and whether stated confidences hold."""
     settings = get_settings()
     index = load_gazetteer(settings, gazetteer or settings.gazetteer_release)
-    matcher = Matcher(index, build_calibration(read_counts(calibration)))
+    matcher = Matcher(index, build_calibration(*read_counts(calibration).values()))
     result, _ = evaluate(matcher, read_labels(labelled), settings.threads)
     table = Table("measure", "value", title=f"{labelled.name}: {result.total:,} addresses")
     table.add_row("recall", f"{result.recall:.2%} of {result.matchable:,}")

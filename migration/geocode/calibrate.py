@@ -146,16 +146,27 @@ def calibrate(sources: Sequence[tuple[str, Gazetteer, Sequence[Label]]], process
     """
     counts: dict[str, Counts] = {name: [] for name, _, _ in sources}
     for level in _FINEST_FIRST:
-        staged = StagedCalibration(counts, level)
+        staged, before = StagedCalibration(counts, level), dict(counts)
         answered = [
             (name, gazetteer, labels, match_all(Matcher(gazetteer, staged), [c.query for c in labels], processes))
             for name, gazetteer, labels in sources
         ]
         for name, _, labels, matches in answered:
-            counts[name] = merge_counts(counts[name], _count_level(level, labels, matches))
+            counted = _count_level(level, labels, matches)
+            named = _named_alone(before[name], staged) if level is MatchLevel.BUILDING else []
+            counts[name] = merge_counts(counts[name], counted, named)
         earned = build_calibration(*counts.values())
         sources = [(name, g, _fallen(level, labels, matches, earned)) for name, g, labels, matches in answered]
     return counts
+
+
+def _named_alone(finer: Counts, earned: Calibration) -> Counts:
+    """Counts of sites known by name alone: accepted as premises, they fall to no building, and are as right as one."""
+    return [
+        ("BUILDING" + pattern[len("UPRN") :], seen, right)
+        for pattern, seen, right in finer
+        if pattern.startswith("UPRN|NONE|") and "|NAMED|" in pattern and earned.confidence(pattern) >= ACCEPT_UPRN
+    ]
 
 
 def _count_level(level: MatchLevel, labels: Sequence[Label], matches: Sequence[Match]) -> Counts:

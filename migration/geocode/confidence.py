@@ -23,8 +23,8 @@ CALIBRATION_FILE = Path(__file__).with_name("calibration.csv")
 Z = 1.96
 LEAST_SEEN = 150
 """Matches from which a pattern speaks for itself; fewer, and its parent's bound counts too."""
-ACCEPT_UPRN = 0.95
-"""Confidence from which a UPRN is asserted. Chosen on the calibration set: see decision 0041."""
+ACCEPT_UPRN = 0.86
+"""Confidence from which a UPRN is asserted. Chosen on the calibration sets: see decision 0041."""
 ACCEPT_COARSE = 0.80
 """Confidence from which a building or street is asserted; below, the next coarser level is tried."""
 FIELDS = (
@@ -85,23 +85,20 @@ class Calibration:
         return found
 
     def _look_up(self, pattern: str) -> float:
-        bounds = [_bound(self.pooled, pattern)[0]]
-        for grains in self.by_set:
-            bound, seen = _bound(grains, pattern)
+        ceiling, lowest = 1.0, 0.0
+        for grain, counts in enumerate(self.pooled):
+            key = _coarsen(pattern, grain)
+            seen, right = counts.get(key, (0, 0))
+            lowest = min(wilson_lower(right, seen), self._lowest_of_sets(grain, key))
             if seen >= LEAST_SEEN:
-                bounds.append(bound)
-        return round(min(bounds), 4)
+                break
+            ceiling = min(ceiling, wilson_upper(right, seen))
+        return round(min(ceiling, lowest), 4)
 
-
-def _bound(grains: Grains, pattern: str) -> tuple[float, int]:
-    """Bound of the finest grain seen often enough, never more than finer ones can bear; and how often that was seen."""
-    ceiling, seen, right = 1.0, 0, 0
-    for grain, counts in enumerate(grains):
-        seen, right = counts.get(_coarsen(pattern, grain), (0, 0))
-        if seen >= LEAST_SEEN:
-            break
-        ceiling = min(ceiling, wilson_upper(right, seen))
-    return min(ceiling, wilson_lower(right, seen)), seen
+    def _lowest_of_sets(self, grain: int, key: str) -> float:
+        """Bound of the set where the pattern did worst, of those that saw it often enough; 1 where none did."""
+        cells = [grains[grain].get(key, (0, 0)) for grains in self.by_set]
+        return min((wilson_lower(right, seen) for seen, right in cells if seen >= LEAST_SEEN), default=1.0)
 
 
 def build_calibration(*sets: Counts) -> Calibration:

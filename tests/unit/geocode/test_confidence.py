@@ -2,7 +2,14 @@ from pathlib import Path
 
 import pytest
 
-from migration.geocode.confidence import build_calibration, load_calibration, read_counts, wilson_lower, write_counts
+from migration.geocode.confidence import (
+    build_calibration,
+    load_calibration,
+    read_counts,
+    wilson_lower,
+    wilson_upper,
+    write_counts,
+)
 
 GOOD = "UPRN|EXACT|UNIT|TOWN|SAME|ALONE|EXACT|HOUSE|plain|NONE|NONE|APART|IN"
 RARE = "UPRN|EXACT|UNIT|TOWN|SAME|ALONE|EXACT|FLAT|suffix_is_flat|NONE|NONE|APART|IN"
@@ -29,8 +36,23 @@ def test_wilson_bound_is_never_above_the_share(right: int, seen: int) -> None:
 
 def test_counts_survive_writing_and_reading(tmp_path: Path) -> None:
     rows = [(GOOD, 5, 4), (RARE, 2, 2)]
-    write_counts(tmp_path / "c.csv", rows)
-    assert sorted(read_counts(tmp_path / "c.csv")) == sorted(rows)
+    write_counts(tmp_path / "c.csv", {"a": rows, "b": rows[:1]})
+    assert read_counts(tmp_path / "c.csv") == {"a": sorted(rows), "b": rows[:1]}
+
+
+def test_the_set_where_a_pattern_did_worst_speaks_for_it() -> None:
+    good, bad = [(GOOD, 100_000, 100_000)], [(GOOD, 1_000, 900)]
+    assert build_calibration(good, bad).confidence(GOOD) == build_calibration(bad).confidence(GOOD) < 0.9
+
+
+def test_a_set_that_hardly_saw_a_pattern_does_not_speak_for_it() -> None:
+    assert build_calibration([(GOOD, 100_000, 100_000)], [(GOOD, 3, 3)]).confidence(GOOD) > 0.99
+
+
+def test_a_pattern_seen_seldom_and_mostly_wrong_does_not_borrow_its_parents_record() -> None:
+    elsewhere = GOOD.replace("TOWN", "LOCALITY")
+    seldom = build_calibration([(elsewhere, 10_000, 10_000), (GOOD, 20, 4)])
+    assert seldom.confidence(GOOD) <= wilson_upper(4, 20) < 0.5 < seldom.confidence(elsewhere)
 
 
 def test_the_shipped_calibration_trusts_a_full_match() -> None:
