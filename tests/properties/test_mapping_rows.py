@@ -95,7 +95,8 @@ def pack_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 
 def map_rows(settings: Settings, run: str, rows: dict[str, list[Row]]) -> RunContext:
-    context = RunContext(settings, "Z", run)
+    """Map rows in a lake of the run's own: nothing is their last extract, which they would have to resemble."""
+    context = RunContext(settings.model_copy(update={"home": settings.home / run}), "Z", run)
     with write_layer(context, Layer.RAW, "raw") as writer:
         for table, columns in TABLES.items():
             data = {c: pa.array([r[i] for r in rows[table]], pa.string()) for i, c in enumerate(columns)}
