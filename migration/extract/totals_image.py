@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from migration.extract import totals_kernel as kernel
 from migration.extract.totals import ColumnKind, HashScheme
+from migration.lookup3 import Bytes
 
 WORD_DIGITS = 18
 """Most digits of a decimal that one 64-bit word surely holds."""
@@ -24,7 +25,7 @@ PLAIN_EXPONENTS = range(-14, 16)
 class Image:
     """Values of a column as texts: bytes of row `i` are `data[offsets[i]:offsets[i + 1]]`."""
 
-    data: kernel.Bytes
+    data: Bytes
     offsets: kernel.Offsets
     valid: kernel.Bools
 

@@ -12,102 +12,43 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-Bytes = NDArray[np.uint8]
+from migration.lookup3 import MASK, START, Bytes, finish, mix, read_whole_word, read_word, turn
+
 Ints = NDArray[np.int64]
 Offsets = NDArray[np.int32]
 Bools = NDArray[np.bool_]
-
-MASK = 0xFFFFFFFF
-START = 0x9E3779B9 + 3923095
-"""What PostgreSQL begins the three words of lookup3 with, before the length is added."""
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _rotate(x: Any, k: int) -> Any:
-    return ((x << np.uint64(k)) | (x >> np.uint64(32 - k))) & np.uint64(MASK)
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _mix(a: Any, b: Any, c: Any) -> tuple[Any, Any, Any]:
-    m = np.uint64(MASK)
-    a = ((a - c) & m) ^ _rotate(c, 4)
-    c = (c + b) & m
-    b = ((b - a) & m) ^ _rotate(a, 6)
-    a = (a + c) & m
-    c = ((c - b) & m) ^ _rotate(b, 8)
-    b = (b + a) & m
-    a = ((a - c) & m) ^ _rotate(c, 16)
-    c = (c + b) & m
-    b = ((b - a) & m) ^ _rotate(a, 19)
-    a = (a + c) & m
-    c = ((c - b) & m) ^ _rotate(b, 4)
-    b = (b + a) & m
-    return a, b, c
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _finish(a: Any, b: Any, c: Any) -> Any:
-    """Both halves of the 64-bit result."""
-    m = np.uint64(MASK)
-    c = ((c ^ b) - _rotate(b, 14)) & m
-    a = ((a ^ c) - _rotate(c, 11)) & m
-    b = ((b ^ a) - _rotate(a, 25)) & m
-    c = ((c ^ b) - _rotate(b, 16)) & m
-    a = ((a ^ c) - _rotate(c, 4)) & m
-    b = ((b ^ a) - _rotate(a, 14)) & m
-    c = ((c ^ b) - _rotate(b, 24)) & m
-    return (b << np.uint64(32)) | c
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _word(data: Bytes, at: int) -> Any:
-    return (
-        np.uint64(data[at])
-        | np.uint64(data[at + 1]) << np.uint64(8)
-        | np.uint64(data[at + 2]) << np.uint64(16)
-        | np.uint64(data[at + 3]) << np.uint64(24)
-    )
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _tail(data: Bytes, at: int, size: int) -> Any:
-    """Up to four bytes of what is left of a value, as a word."""
-    word = np.uint64(0)
-    for i in range(min(size, 4)):
-        word |= np.uint64(data[at + i]) << np.uint64(8 * i)
-    return word
 
 
 @njit(cache=True, nogil=True)
 def hash_bytes(data: Bytes, at: int, size: int, seed: int) -> Any:
     """PostgreSQL's `hashtextextended` of `size` bytes from `at`, for a seed of 1 to 2^32 - 1."""
-    m = np.uint64(MASK)
-    a = np.uint64((START + size) & MASK)
+    m = MASK
+    a = np.uint64(START + size) & MASK
     b = (a + np.uint64(seed)) & m
     c = a
-    a, b, c = _mix(a, b, c)
+    a, b, c = mix(a, b, c)
     while size >= 12:
-        a = (a + _word(data, at)) & m
-        b = (b + _word(data, at + 4)) & m
-        c = (c + _word(data, at + 8)) & m
-        a, b, c = _mix(a, b, c)
+        a = (a + read_whole_word(data, at)) & m
+        b = (b + read_whole_word(data, at + 4)) & m
+        c = (c + read_whole_word(data, at + 8)) & m
+        a, b, c = mix(a, b, c)
         at, size = at + 12, size - 12
-    a = (a + _tail(data, at, size)) & m
+    a = (a + read_word(data, at, size)) & m
     if size > 4:
-        b = (b + _tail(data, at + 4, size - 4)) & m
+        b = (b + read_word(data, at + 4, size - 4)) & m
     if size > 8:
-        c = (c + (_tail(data, at + 8, size - 8) << np.uint64(8))) & m
-    return _finish(a, b, c)
+        c = (c + (read_word(data, at + 8, size - 8) << np.uint64(8))) & m
+    return finish(a, b, c)
 
 
 @njit(cache=True, nogil=True)
 def mix_number(value: Any) -> Any:
     """PostgreSQL's `hashint8extended` of a 64-bit number (as unsigned), seed 0."""
-    low, high = value & np.uint64(MASK), value >> np.uint64(32)
+    low, high = value & MASK, value >> np.uint64(32)
     if value >> np.uint64(63):
-        high = ~high & np.uint64(MASK)
-    a = np.uint64((START + 4) & MASK)
-    return _finish((a + (low ^ high)) & np.uint64(MASK), a, a)
+        high = ~high & MASK
+    a = np.uint64(START + 4) & MASK
+    return finish((a + (low ^ high)) & MASK, a, a)
 
 
 @njit(cache=True, nogil=True)
@@ -130,10 +71,10 @@ CRC_TABLE = _make_crc_table()
 @njit(cache=True, nogil=True)
 def crc_bytes(data: Bytes, at: int, size: int) -> Any:
     """MySQL's `CRC32` of `size` bytes from `at`."""
-    value = np.uint64(MASK)
+    value = MASK
     for i in range(at, at + size):
         value = CRC_TABLE[(value ^ np.uint64(data[i])) & np.uint64(255)] ^ (value >> np.uint64(8))
-    return value ^ np.uint64(MASK)
+    return value ^ MASK
 
 
 MD5_SHIFTS = np.array([7, 12, 17, 22] * 4 + [5, 9, 14, 20] * 4 + [4, 11, 16, 23] * 4 + [6, 10, 15, 21] * 4, np.int64)
@@ -142,7 +83,7 @@ MD5_SINES = np.floor(np.abs(np.sin(np.arange(1, 65, dtype=np.float64))) * 2.0**3
 
 @njit(cache=True, nogil=True)
 def _md5_block(state: NDArray[np.uint64], block: Bytes) -> None:
-    m = np.uint64(MASK)
+    m = MASK
     a, b, c, d = state[0], state[1], state[2], state[3]
     for i in range(64):
         if i < 16:
@@ -153,9 +94,9 @@ def _md5_block(state: NDArray[np.uint64], block: Bytes) -> None:
             f, g = b ^ c ^ d, (3 * i + 5) % 16
         else:
             f, g = c ^ (b | (~d & m)), (7 * i) % 16
-        f = (f + a + MD5_SINES[i] + _word(block, 4 * g)) & m
+        f = (f + a + MD5_SINES[i] + read_whole_word(block, 4 * g)) & m
         a, d, c = d, c, b
-        b = (b + _rotate(f, MD5_SHIFTS[i])) & m
+        b = (b + turn(f, MD5_SHIFTS[i])) & m
     state[0], state[1] = (state[0] + a) & m, (state[1] + b) & m
     state[2], state[3] = (state[2] + c) & m, (state[3] + d) & m
 
@@ -237,7 +178,7 @@ def hash_lookup3(data: Bytes, offsets: Offsets, valid: Bools, seed: int, rows: N
             value = hash_bytes(data, offsets[row], offsets[row + 1] - offsets[row], seed)
             rows[row] ^= value
             high += np.int64(value) >> 32
-            low += np.int64(value & np.uint64(MASK))
+            low += np.int64(value & MASK)
     return high, low
 
 
@@ -248,7 +189,7 @@ def finish_lookup3(rows: NDArray[np.uint64]) -> tuple[Any, Any]:
     for row in range(len(rows)):
         value = mix_number(rows[row])
         high += np.int64(value) >> 32
-        low += np.int64(value & np.uint64(MASK))
+        low += np.int64(value & MASK)
     return high, low
 
 
@@ -280,7 +221,7 @@ def hash_md5(data: Bytes, offsets: Offsets, valid: Bools) -> tuple[Any, Any]:
         if valid[row]:
             value = md5_number(data, offsets[row], offsets[row + 1] - offsets[row])
             high += np.int64(value >> np.uint64(32))
-            low += np.int64(value & np.uint64(MASK))
+            low += np.int64(value & MASK)
     return high, low
 
 

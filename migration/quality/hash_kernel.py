@@ -12,49 +12,13 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-Bytes = NDArray[np.uint8]
+from migration.lookup3 import MASK, START, Bytes, finish, mix, read_whole_word, read_word
+
 Ints = NDArray[np.int64]
 Hashes = NDArray[np.uint64]
 Bools = NDArray[np.bool_]
 
-MASK = np.uint64(0xFFFFFFFF)
-START = 0x9E3779B9 + 3923095
-"""What the three words of the hash begin with, before the length is added."""
 NOT_A_NUMBER = np.uint64(0x7FF8000000000000)
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _turn(x: Any, bits: int) -> Any:
-    return ((x << np.uint64(bits)) | (x >> np.uint64(32 - bits))) & MASK
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _mix(a: Any, b: Any, c: Any) -> Any:
-    a = ((a - c) & MASK) ^ _turn(c, 4)
-    c = (c + b) & MASK
-    b = ((b - a) & MASK) ^ _turn(a, 6)
-    a = (a + c) & MASK
-    c = ((c - b) & MASK) ^ _turn(b, 8)
-    b = (b + a) & MASK
-    a = ((a - c) & MASK) ^ _turn(c, 16)
-    c = (c + b) & MASK
-    b = ((b - a) & MASK) ^ _turn(a, 19)
-    a = (a + c) & MASK
-    c = ((c - b) & MASK) ^ _turn(b, 4)
-    b = (b + a) & MASK
-    return a, b, c
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _finish(a: Any, b: Any, c: Any) -> Any:
-    c = ((c ^ b) - _turn(b, 14)) & MASK
-    a = ((a ^ c) - _turn(c, 11)) & MASK
-    b = ((b ^ a) - _turn(a, 25)) & MASK
-    c = ((c ^ b) - _turn(b, 16)) & MASK
-    a = ((a ^ c) - _turn(c, 4)) & MASK
-    b = ((b ^ a) - _turn(a, 14)) & MASK
-    c = ((c ^ b) - _turn(b, 24)) & MASK
-    return (b << np.uint64(32)) | c
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -65,46 +29,31 @@ def _begin(size: int, seed: Any) -> Any:
     if seed != np.uint64(0):
         a = (a + (seed >> np.uint64(32))) & MASK
         b = (b + (seed & MASK)) & MASK
-        a, b, c = _mix(a, b, c)
+        a, b, c = mix(a, b, c)
     return a, b, c
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _read_word(data: Bytes, at: int, size: int) -> Any:
-    """Up to four bytes as a number, the first one lowest."""
-    word = np.uint64(0)
-    for i in range(min(size, 4)):
-        word |= np.uint64(data[at + i]) << np.uint64(8 * i)
-    return word
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _read_whole_word(data: Bytes, at: int) -> Any:
-    low = np.uint64(data[at]) | np.uint64(data[at + 1]) << np.uint64(8)
-    return low | np.uint64(data[at + 2]) << np.uint64(16) | np.uint64(data[at + 3]) << np.uint64(24)
 
 
 @njit(cache=True, nogil=True)
 def _hash_bytes(data: Bytes, at: int, size: int, seed: Any) -> Any:
     a, b, c = _begin(size, seed)
     while size >= 12:
-        a = (a + _read_whole_word(data, at)) & MASK
-        b = (b + _read_whole_word(data, at + 4)) & MASK
-        c = (c + _read_whole_word(data, at + 8)) & MASK
-        a, b, c = _mix(a, b, c)
+        a = (a + read_whole_word(data, at)) & MASK
+        b = (b + read_whole_word(data, at + 4)) & MASK
+        c = (c + read_whole_word(data, at + 8)) & MASK
+        a, b, c = mix(a, b, c)
         at, size = at + 12, size - 12
-    a = (a + _read_word(data, at, size)) & MASK
+    a = (a + read_word(data, at, size)) & MASK
     if size > 4:
-        b = (b + _read_word(data, at + 4, size - 4)) & MASK
+        b = (b + read_word(data, at + 4, size - 4)) & MASK
     if size > 8:
-        c = (c + (_read_word(data, at + 8, size - 8) << np.uint64(8))) & MASK
-    return _finish(a, b, c)
+        c = (c + (read_word(data, at + 8, size - 8) << np.uint64(8))) & MASK
+    return finish(a, b, c)
 
 
 @njit(cache=True, nogil=True, inline="always")
 def _hash_word(word: Any, seed: Any) -> Any:
     a, b, c = _begin(4, seed)
-    return _finish((a + word) & MASK, b, c)
+    return finish((a + word) & MASK, b, c)
 
 
 @njit(cache=True, nogil=True)
@@ -148,7 +97,7 @@ def hash_doubles(values: NDArray[np.float64], bits: Hashes, valid: Bools, seeds:
         a, b, c = _begin(8, seeds[row])
         a = (a + (word & MASK)) & MASK
         b = (b + (word >> np.uint64(32))) & MASK
-        out[row] = _finish(a, b, c)
+        out[row] = finish(a, b, c)
 
 
 @njit(cache=True, nogil=True)

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from migration.fingerprint import quote
+from migration.lookup3 import Bytes
 from migration.quality import hash_kernel as kernel
 from migration.quality.fingerprints import SUMMED, ColumnTotals, TableTotals, empty_totals, key_columns, name_sql
 from migration.quality.json_text import canonical_json
@@ -124,7 +125,7 @@ def _canonical(column: pa.Array) -> pa.Array:
     return pc.take(pa.array(texts, pa.string()), encoded.indices)
 
 
-def _read_texts(column: pa.Array) -> tuple["kernel.Bytes", "kernel.Ints"]:
+def _read_texts(column: pa.Array) -> tuple[Bytes, "kernel.Ints"]:
     """Bytes and offsets of a text column; an empty column has no bytes at all."""
     _, places, data = column.cast(pa.string()).buffers()
     offsets = np.frombuffer(places, np.int32)[column.offset : column.offset + len(column) + 1].astype(np.int64)
