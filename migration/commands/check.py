@@ -1,12 +1,15 @@
 """Check every pack without data: files, inheritance, columns, codes and compiled SQL; all problems at once."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from migration.settings import get_settings
+from migration.settings import Settings, get_settings
+
+if TYPE_CHECKING:
+    from migration.mapping.check import PackCheck
 
 SHOWN = 5
 """Lines a remark names at most."""
@@ -22,9 +25,9 @@ def check(
 ) -> None:
     """Check packs without any data. Exit code 2 where one has a problem."""
     from migration.mapping.check import check_packs
-    from migration.mapping.code_memory import find_disagreements
 
-    results = check_packs(get_settings(), tuple(d.upper() for d in division or ()))
+    asked = tuple(d.upper() for d in division or ())
+    results = check_packs(get_settings(), asked)
     table = Table("division", "version", title="Mapping packs")
     for heading in ("records", "fields", "codes", "proposed"):
         table.add_column(heading, justify="right")
@@ -38,15 +41,38 @@ def check(
     console.print(table)
     for result in results:
         if not result.is_sound:
-            console.print(f"[bold red]{result.division}[/]: {result.problem}", soft_wrap=True, highlight=False)
+            text = f"{result.division}: {result.problem}"
+            console.print(text, soft_wrap=True, highlight=False, markup=False, style="bold red")
     if not all(r.is_sound for r in results):
         raise typer.Exit(2)
-    for result in (r for r in results if r.proposed):
-        where = ", ".join(result.proposed[:SHOWN]) + (" ..." if len(result.proposed) > SHOWN else "")
-        text = (
-            f"remark: {result.division} has {len(result.proposed)} codes proposed and not agreed; a record read by one"
-        )
-        console.print(f"{text} keeps the gate red: {where}", soft_wrap=True, highlight=False)
-    for item in find_disagreements(get_settings()):
-        meanings = "; ".join(f"{code} ({where})" for code, where in item.meanings)
-        console.print(f"remark: {item.list_name} {item.legacy_value} means {meanings}", soft_wrap=True, highlight=False)
+    remarks = [_remark_proposed(r) for r in results if r.proposed]
+    for remark in [*remarks, *remark_codes(get_settings(), asked)]:
+        console.print(f"remark: {remark}", soft_wrap=True, highlight=False, markup=False)
+
+
+def _remark_proposed(result: "PackCheck") -> str:
+    where = ", ".join(result.proposed[:SHOWN]) + (" ..." if len(result.proposed) > SHOWN else "")
+    text = f"{result.division} has {len(result.proposed)} codes proposed and not agreed; a record read by one"
+    return f"{text} keeps the gate red: {where}"
+
+
+def remark_codes(settings: Settings, divisions: tuple[str, ...] = ()) -> list[str]:
+    """What other divisions agreed about codes of `divisions` (all where empty): where they differ, where they help."""
+    from migration.mapping.code_memory import find_disagreements, find_unsettled, load_memory
+    from migration.schema.model import load_schema
+
+    memory, packs = load_memory(settings)
+    remarks = []
+    for item in find_disagreements(memory):
+        if not divisions or item.divisions & set(divisions):
+            meanings = "; ".join(f"{code} ({where})" for code, where in item.meanings)
+            remarks.append(f"{item.list_name} {item.legacy_value} means {meanings}")
+    for line in find_unsettled(memory, packs, load_schema()):
+        if not divisions or line.divisions & set(divisions):
+            decision = line.decision
+            says = (
+                f"is {decision.status} as {decision.national_code or 'nothing'}" if line.is_contrary else "is undecided"
+            )
+            known = "; ".join(map(str, line.agreed))
+            remarks.append(f"{decision.origin}: {line.list_name} {decision.legacy_value} {says}; elsewhere {known}")
+    return remarks

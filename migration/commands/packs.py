@@ -15,6 +15,7 @@ def register(app: typer.Typer) -> None:
     group.command("effective")(effective)
     group.command("diff")(diff)
     group.command("explain")(explain)
+    group.command("codes")(codes)
     group.command("scaffold")(scaffold)
     app.add_typer(group, name="packs")
 
@@ -78,6 +79,31 @@ def explain(
             console.print(f"  overrides  {origin}", highlight=False)
         console.print("  " + ", ".join(f"{k}: {v}" for k, v in item.policies.items()), highlight=False)
         console.print(item.sql, soft_wrap=True, highlight=False, markup=False)
+
+
+def codes(
+    list_name: Annotated[str, typer.Argument(metavar="LIST", help="National code list; all where left out.")] = "",
+    write: Annotated[
+        bool, typer.Option("--write", help="First note how often the newest runs used each code (code_uses.csv).")
+    ] = False,
+) -> None:
+    """Show what has been agreed of legacy codes: meaning, why, who, when, in which divisions, how often used."""
+    from migration.mapping.code_memory import load_memory
+    from migration.mapping.code_uses import write_uses
+
+    console = Console()
+    if write:
+        console.print(f"Written: {write_uses(get_settings())}", soft_wrap=True, highlight=False)
+    memory, _ = load_memory(get_settings())
+    found = {name: values for name, values in sorted(memory.items()) if list_name in ("", name)}
+    if not found:
+        console.print(f"Nothing was agreed of a list {list_name}.")
+    for name, values in found.items():
+        console.print(f"{name}", style="bold")
+        for value, agreed in values.items():
+            for item in agreed:
+                text = f"  {value}: {item}. {item.decision.rationale} ({item.decision.origin})"
+                console.print(text, soft_wrap=True, highlight=False, markup=False)
 
 
 def scaffold(

@@ -78,23 +78,30 @@ def columns_read(record: Record, system: str, table: str) -> set[str]:
     return read
 
 
-def _check_codes(pack: Pack, schema: NationalSchema, problems: Problems) -> None:
-    known = {name: {c.code for c in codes} for name, codes in schema.codes.items()}
+def list_targets(pack: Pack, schema: NationalSchema) -> dict[str, tuple[str, ...]]:
+    """The national lists each crosswalk of a pack is read for, sorted: one without a lookup is read for none."""
     targets: dict[str, set[str]] = {}
     for record in pack.records:
         for item in record.fields:
             codes = schema.entity(record.entity).field(item.name).codes
-            if codes is None:
-                continue
-            for part in walk(item.expression):
-                if isinstance(part, Lookup):
+            for part in walk(item.expression) if codes is not None else ():
+                if isinstance(part, Lookup) and codes is not None:
                     targets.setdefault(part.crosswalk, set()).add(codes)
+    return {name: tuple(sorted(lists)) for name, lists in targets.items()}
+
+
+def _check_codes(pack: Pack, schema: NationalSchema, problems: Problems) -> None:
+    known = {name: {c.code for c in codes} for name, codes in schema.codes.items()}
+    for record in pack.records:
+        for item in record.fields:
+            codes = schema.entity(record.entity).field(item.name).codes
             constant = item.expression
-            if isinstance(constant, Constant) and constant.value not in known[codes]:
+            if codes is not None and isinstance(constant, Constant) and constant.value not in known[codes]:
                 problems.add_name(item.origin, f"code of list {codes}", constant.value, known[codes])
+    targets = list_targets(pack, schema)
     for name, crosswalk in pack.crosswalks.items():
         if name in targets:
-            _check_crosswalk(crosswalk, {n: known[n] for n in sorted(targets[name])}, problems)
+            _check_crosswalk(crosswalk, {n: known[n] for n in targets[name]}, problems)
 
 
 def _check_crosswalk(crosswalk: Crosswalk, lists: dict[str, set[str]], problems: Problems) -> None:

@@ -18,8 +18,9 @@ from pathlib import Path
 from rapidfuzz import fuzz, process, utils
 
 from migration.errors import ConfigError
+from migration.mapping.code_memory import CodeMemory, load_packs, remember_codes
 from migration.mapping.codes import CODE_COLUMNS
-from migration.mapping.load import list_divisions, load_pack
+from migration.mapping.load import load_pack
 from migration.mapping.model import TableRole
 from migration.mapping.scaffold_match import Proposal, TableGuess, guess_tables, propose, remember
 from migration.mapping.scaffold_profile import ColumnProfile, TableProfile, profile_source
@@ -81,26 +82,15 @@ def scaffold_pack(settings: Settings, source: str, division: str, family: str = 
         if folder.exists():
             raise ConfigError(f"scaffold, {folder.name}", "a pack", "a letter and family without one", "Choose others.")
     schema = load_schema()
-    packs = tuple(load_pack(settings, d) for d in list_divisions(settings))
+    packs = load_packs(settings)
     memory = remember(packs, schema)
     guesses = guess_tables(profile_source(source), memory)
     proposals = propose(guesses, schema, memory)
-    draft = _Draft(schema, guesses, proposals, _agreed_codes(settings, schema))
+    draft = _Draft(schema, guesses, proposals, remember_codes(settings, packs, schema))
     draft.write(source, division, family, folders)
     load_pack(settings, division)
     understood = [g for g in guesses if g.entity]
     return Scaffold(division, folders, proposals, len(guesses), len(understood), draft.coverage())
-
-
-def _agreed_codes(settings: Settings, schema: NationalSchema) -> dict[str, dict[str, tuple[str, str]]]:
-    """Legacy value (upper case) → national code and division, by national list."""
-    agreed: dict[str, dict[str, tuple[str, str]]] = defaultdict(dict)
-    for division in list_divisions(settings):
-        for crosswalk in load_pack(settings, division).crosswalks.values():
-            for decision in crosswalk.decisions.values():
-                if crosswalk.name in schema.codes and decision.status == "AGREED":
-                    agreed[crosswalk.name][decision.legacy_value.upper()] = (decision.national_code, division)
-    return agreed
 
 
 class _Draft:
@@ -111,7 +101,7 @@ class _Draft:
         schema: NationalSchema,
         guesses: tuple[TableGuess, ...],
         proposals: tuple[Proposal, ...],
-        agreed: dict[str, dict[str, tuple[str, str]]],
+        agreed: CodeMemory,
     ) -> None:
         self.schema, self.agreed = schema, agreed
         self.guesses = {g.table.name: g for g in guesses}
@@ -178,9 +168,10 @@ class _Draft:
         return dict(self.guesses[reference.table].table.labels) if reference else {}
 
     def _suggest(self, codes: str, value: str, label: str) -> list[str]:
-        known = self.agreed.get(codes, {}).get(value.upper())
-        if known is not None:
-            return [value, known[0], f"Agreed for division {known[1]}", "PROPOSED", "", ""]
+        known = self.agreed.get(codes, {}).get(value.upper(), ())
+        if known:
+            why = f"{known[0].decision.rationale}; elsewhere {'; but '.join(map(str, known))}"
+            return [value, known[0].national_code, why, "PROPOSED", "", ""]
         named = {f"{c.code} {c.label}": c.code for c in self.schema.codes[codes]}
         best = process.extractOne(
             label or value, list(named), scorer=fuzz.token_set_ratio, processor=utils.default_process

@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 from rapidfuzz import fuzz
 
+from migration.mapping.consistency import list_targets
 from migration.mapping.expressions import Column, list_columns
 from migration.mapping.model import Pack, TableRole
 from migration.mapping.scaffold_profile import ColumnProfile, TableProfile
@@ -101,9 +102,9 @@ def remember(packs: tuple[Pack, ...], schema: NationalSchema) -> Memory:
                 used = [c for c in list_columns(item.expression) if isinstance(c, Column)]
                 if len(used) == 1:
                     columns[f"{record.entity}.{item.name}"].add(used[0].name)
-        for crosswalk in pack.crosswalks.values():
-            if crosswalk.name in schema.codes:
-                codes[crosswalk.name] |= {v.upper() for v in crosswalk.decisions}
+        for crosswalk, lists in list_targets(pack, schema).items():
+            for list_name in lists if crosswalk in pack.crosswalks else ():
+                codes[list_name] |= {v.upper() for v in pack.crosswalks[crosswalk].decisions}
     words: dict[str, set[str]] = defaultdict(set)
     for entity in schema.mapped_entities():
         for field in entity.business_fields:
