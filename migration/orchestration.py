@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 RunKey = dict[str, str]
 """What tasks call a run by: `division` and `run_id`."""
+FULL, DELTA = "full", "delta"
+"""What a run's extract can be: everything read, or the last extract and what changed since."""
 APPROVE, REFUSE = "Approve", "Refuse"
 """What a signer can answer; `DECISIONS` says how the sign-off table calls it."""
 DECISIONS = {APPROVE: "APPROVE", REFUSE: "REFUSE"}
@@ -54,10 +56,12 @@ def begin_run(run: RunKey, params: Mapping[str, object], triggered_by: str) -> R
     """Start the run that a trigger asked for, or find it again on a retry; it is on record before anything is read.
 
     Args:
-        params: the trigger form: `phase`, `sample_percent`, `pack_version` (empty: any), `reason`.
+        params: the trigger form: `phase`, `extract` (full or delta), `sample_percent`, `pack_version` (empty: any),
+            `reason`.
 
     Raises:
-        ConfigError: the request is refused (`runs.start_run`), the pack has problems or is not the pinned one.
+        ConfigError: the request is refused (`runs.start_run`), the pack has problems or is not the pinned one, or there
+            is no earlier extract that a delta can start from.
         SourceError: the national database is out of reach.
     """
     from migration.load.run_record import record_run
@@ -76,10 +80,24 @@ def begin_run(run: RunKey, params: Mapping[str, object], triggered_by: str) -> R
         started_by=triggered_by,
         sample_percent=int(str(params["sample_percent"])),
         run_id=run["run_id"],
+        base_run=_find_base(run, params),
     )
     with national_engine(context) as engine, engine.begin() as connection:
         record_run(connection, context, version)
     return run
+
+
+def _find_base(run: RunKey, params: Mapping[str, object]) -> str:
+    """The run a delta starts from, now and for every task and retry of this run; empty where all is to be read."""
+    from migration.extract.delta_stage import find_base
+
+    wanted = str(params.get("extract", FULL))
+    if wanted == FULL:
+        return ""
+    if wanted != DELTA:
+        raise ConfigError("trigger form", f"extract {wanted!r}", f"{FULL} or {DELTA}", "Trigger again.")
+    sample = int(str(params["sample_percent"]))
+    return find_base(RunContext(get_settings(), run["division"], run["run_id"], sample_percent=sample)).run_id
 
 
 def _check_pin(division: str, version: str, pinned: str) -> None:
@@ -97,10 +115,12 @@ def open_run(run: RunKey) -> RunContext:
 
 
 def extract_source_table(run: RunKey, system: str, table: str) -> dict[str, object]:
-    """Extract one legacy table; returns its counts."""
+    """Extract one legacy table, whole or by delta as the run was started; returns its counts."""
     from migration.extract.stage import extract_table
+    from migration.runs import find_base_run
 
-    return summarise(extract_table(open_run(run), system, table))
+    context = open_run(run)
+    return summarise(extract_table(context, system, table, find_base_run(context)))
 
 
 def finish_extraction(run: RunKey) -> dict[str, object]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from migration.errors import MigrationError
 from migration.records import RunContext, Stage, StageResult
-from migration.runs import read_timings, record_timing
+from migration.runs import find_base_run, read_timings, record_timing
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -76,7 +76,7 @@ def national_engine(context: RunContext) -> Iterator["Engine"]:
 def _extract(context: RunContext) -> StageResult:
     from migration.extract.stage import extract_division
 
-    return extract_division(context)
+    return extract_division(context, base=find_base_run(context))
 
 
 def _map(context: RunContext) -> StageResult:

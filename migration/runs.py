@@ -26,7 +26,7 @@ RUN_ID = re.compile(r"\d{8}T\d{6}Z(?:-[0-9a-z]{1,15})?")
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What `run.json` says of a run. `finished` is whether its gate was evaluated."""
+    """What `run.json` says of a run. `base_run`: whose extract its own is made of, by delta; empty: extracted whole."""
 
     division: str
     run_id: str
@@ -35,6 +35,7 @@ class RunRecord:
     reason: str
     started_by: str
     started_at_utc: str
+    base_run: str = ""
 
     def context(self, settings: Settings) -> RunContext:
         """The context its stages take."""
@@ -50,8 +51,12 @@ def start_run(
     started_by: str,
     sample_percent: int = 100,
     run_id: str | None = None,
+    base_run: str = "",
 ) -> RunContext:
-    """Start a run, or return the one of that id if it was started with the same phase, sample and reason.
+    """Start a run, or return the one of that id if it was started with the same phase and sample.
+
+    Args:
+        base_run: the run whose extract this one's is made of, by delta; one that was started keeps its own.
 
     Raises:
         ConfigError: no pack for the division, a sample out of range, a cutover of a sample, no reason, or an id in use.
@@ -60,7 +65,8 @@ def start_run(
     now = datetime.now(UTC)
     wanted = run_id or new_run_id(now)
     _check_run_id(division, wanted)
-    record = RunRecord(division, wanted, phase, sample_percent, reason, started_by, now.isoformat(timespec="seconds"))
+    started_at = now.isoformat(timespec="seconds")
+    record = RunRecord(division, wanted, phase, sample_percent, reason, started_by, started_at, base_run)
     context = record.context(settings)
     existing = find_run(settings, division, wanted)
     if existing is not None:
@@ -101,6 +107,13 @@ def _check_same_request(existing: RunRecord, wanted: RunRecord) -> None:
             f"a {wanted.phase} of {wanted.sample_percent} %",
             "Leave --run-id out to start a new run.",
         )
+    if wanted.base_run and not existing.base_run:
+        raise ConfigError(
+            f"run {wanted.division}/{wanted.run_id}",
+            "a run that was started to be extracted whole",
+            "a run by delta",
+            "Go on with `migrate run`, or leave --run-id out to start a new run.",
+        )
 
 
 def find_run(settings: Settings, division: str, run_id: str) -> RunRecord | None:
@@ -122,6 +135,14 @@ def read_run(settings: Settings, division: str, run_id: str | None = None) -> Ru
         fix = f"Start one with `migrate run {division}`."
         raise ConfigError(f"division {division}", found, run_id or "at least one run", fix)
     return chosen[-1].context(settings)
+
+
+def find_base_run(context: RunContext) -> RunContext | None:
+    """The run whose extract this one's is made of, by delta, as its record says; None where it is extracted whole."""
+    record = find_run(context.settings, context.division, context.run_id)
+    if record is None or not record.base_run:
+        return None
+    return RunContext(context.settings, context.division, record.base_run, sample_percent=context.sample_percent)
 
 
 def list_runs(settings: Settings, division: str) -> list[RunRecord]:

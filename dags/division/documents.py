@@ -7,7 +7,8 @@ DAG_DOCUMENT = """
 
 **Trigger** asks for a phase and a reason. A *rehearsal* ends at the gate: its verdict, report and counts say what would
 happen. A *cutover* goes on: the data owner decides, then the rollout lead (two people), and what both approved is
-published.
+published. **Extract** *delta* reads only what changed since the last run; every table is proved to be what a full
+extract would be, or read whole.
 
 | | |
 |---|---|
@@ -31,7 +32,8 @@ Nothing can be migrated until it is repaired; `migrate check` lists the same.
 """
 
 STAGE_DOCUMENTS = {
-    Stage.EXTRACT: "Copies each legacy table, unchanged, to the raw layer. The pool protects the host.",
+    Stage.EXTRACT: "Copies each legacy table, unchanged, to the raw layer: whole, or the last extract and what changed "
+    "since. The pool protects the host.",
     Stage.MAP: "Turns legacy rows into national records by the division's pack, or rejects them with the reason.",
     Stage.GEOCODE: "Matches locations to the gazetteer and derives the beat. No match rather than a wrong one.",
     Stage.DEDUPE: "Links nominals of one person, within the division and to those published, toward golden nominals.",
@@ -42,7 +44,8 @@ STAGE_DOCUMENTS = {
 }
 
 TASK_DOCUMENTS = {
-    "begin": "Checks the request and starts the run. Fails at once on a pack other than the pinned one.",
+    "begin": "Checks the request and starts the run. Fails at once on a pack other than the pinned one, and on a delta "
+    "without an earlier extract.",
     "finish": "Closes the raw layer over all extracted tables.",
     "check_gate": "Fails where the verdict is red.",
     "is_cutover": "Ends a rehearsal here: what follows is skipped.",

@@ -2,6 +2,8 @@
 
 from airflow.sdk import Param
 
+from migration.orchestration import DELTA, FULL
+
 PARAMS = {
     "phase": Param(
         "rehearsal",
@@ -9,6 +11,14 @@ PARAMS = {
         enum=["rehearsal", "cutover"],
         title="Phase",
         description="A rehearsal ends at the gate. A cutover asks the data owner and the rollout lead, then publishes.",
+    ),
+    "extract": Param(
+        FULL,
+        type="string",
+        enum=[FULL, DELTA],
+        title="Extract",
+        description="Full reads everything. Delta takes the division's last extract of the same sample and what "
+        "changed since, proved to be what a full extract would be; refused where there is none.",
     ),
     "sample_percent": Param(
         100,

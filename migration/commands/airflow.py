@@ -62,12 +62,13 @@ def rehearse_division(
     division: Annotated[str, typer.Argument(help="Division letter.")],
     reason: Annotated[str, typer.Option(help="Why; kept in the run's record.")] = "Rehearsal on this machine",
     sample: Annotated[int, typer.Option(help="Share of crime reports, in %.")] = 100,
+    extract: Annotated[str, typer.Option(help="full, or delta: the last extract and what changed since.")] = "full",
     home: HomeOption = DEFAULT_HOME,
 ) -> None:
     """Run a division's rehearsal through its Airflow DAG, without starting Airflow's processes."""
     console = Console()
     airflow = LocalAirflow(home.resolve(), free_port())
-    conf = {"phase": "rehearsal", "sample_percent": sample, "reason": reason}
+    conf = {"phase": "rehearsal", "sample_percent": sample, "reason": reason, "extract": extract}
     console.print(
         f"Rehearsing division {division.upper()} through Airflow; log: {airflow.log('rehearse')}", soft_wrap=True
     )

@@ -38,10 +38,10 @@ def delta(
     from migration.commands.run import timing_table
     from migration.extract.delta_stage import find_base, read_deltas
     from migration.extract.stage import extract_division
-    from migration.runs import record_timing, start_run
+    from migration.runs import find_base_run, record_timing, start_run
 
     settings, wanted = get_settings(), run_id or new_run_id()
-    base = find_base(RunContext(settings, division.upper(), wanted, sample_percent=sample))
+    newest = find_base(RunContext(settings, division.upper(), wanted, sample_percent=sample))
     context = start_run(
         settings,
         division.upper(),
@@ -50,7 +50,9 @@ def delta(
         started_by=getpass.getuser(),
         sample_percent=sample,
         run_id=wanted,
+        base_run=newest.run_id,
     )
+    base = find_base_run(context) or newest
     console = Console()
     console.print(f"Division {context.division}, run [bold]{context.run_id}[/], changes since run {base.run_id}")
     result = extract_with_bars(console, lambda listener: extract_division(context, listener, base))

@@ -29,14 +29,15 @@ def extract(
     from migration.commands.run import timing_table
     from migration.extract.plan import plan_extract
     from migration.extract.stage import extract_division
-    from migration.runs import read_run, record_timing
+    from migration.runs import find_base_run, read_run, record_timing
 
     console = Console()
     if plan:
         console.print(plan_table(plan_extract(RunContext(get_settings(), division.upper(), run_id or "plan"))))
         return
     context = read_run(get_settings(), division.upper(), run_id or None)
-    result = extract_with_bars(console, lambda listener: extract_division(context, listener))
+    base = find_base_run(context)
+    result = extract_with_bars(console, lambda listener: extract_division(context, listener, base))
     record_timing(context, result)
     console.print(timing_table([result]))
 

@@ -13,7 +13,7 @@ from rich.table import Table
 from migration import commands
 from migration.records import Phase, RunContext, Stage, StageResult, StageStatus
 from migration.runner import failure_on_record, run_stage
-from migration.runs import read_run, record_timing, start_run
+from migration.runs import find_base_run, read_run, record_timing, start_run
 from migration.settings import get_settings
 
 
@@ -78,7 +78,8 @@ def _extract(context: RunContext, console: Console) -> StageResult:
     from migration.commands.extract import extract_with_bars
     from migration.extract.stage import extract_division
 
-    result = extract_with_bars(console, lambda listener: extract_division(context, listener))
+    base = find_base_run(context)
+    result = extract_with_bars(console, lambda listener: extract_division(context, listener, base))
     record_timing(context, result)
     return result
 

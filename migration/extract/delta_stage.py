@@ -24,7 +24,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from migration.errors import ReconciliationError, SourceError
+from migration.errors import ConfigError, ReconciliationError
 from migration.extract.contract_check import find_last_run
 from migration.extract.database import DatabaseReader
 from migration.extract.delta import DeltaCounts, check_delta, find_delta, read_applied
@@ -70,12 +70,14 @@ def find_base(context: RunContext) -> RunContext:
     """The run whose extract a delta starts from: the newest earlier one of the same sample.
 
     Raises:
-        SourceError: there is none.
+        ConfigError: there is none.
     """
     base = find_last_run(context)
     if base is None:
-        fix = f"Take a full extract first: `migrate run {context.division}`."
-        raise SourceError(f"division {context.division}", "no earlier extract", "one a delta can start from", fix)
+        where = f"division {context.division}, run {context.run_id}"
+        expected = f"a finished extract of {context.sample_percent} % that a delta can start from"
+        fix = f"Take a full extract first: `migrate run {context.division}`, or the DAG with `extract` full."
+        raise ConfigError(where, "no earlier extract", expected, fix)
     return base
 
 
@@ -97,6 +99,13 @@ def is_delta_staged(folder: Path, base: RunContext) -> bool:
     """Whether a staged table has its delta beside it, made from the same base."""
     path = folder / DELTA_FACTS
     return path.exists() and json.loads(path.read_text(encoding="utf-8"))["base_run"] == base.run_id
+
+
+def count_staged(folder: Path) -> dict[str, int]:
+    """Keys that a staged table's delta inserted, updated and deleted; empty where it was read whole."""
+    path = folder / DELTA_FACTS
+    facts = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"reason": "no delta"}
+    return {} if facts["reason"] else {name: int(facts[name]) for name in ("inserted", "updated", "deleted")}
 
 
 def stage_delta(
@@ -141,6 +150,8 @@ def stage_delta(
         seconds=round(time.monotonic() - started, 3),
     )
     write_json(folder / DELTA_FACTS, asdict(written))
+    keys = f"inserted={counts.inserted} updated={counts.updated} deleted={counts.deleted}"
+    LOG.info("delta table=%s base=%s method=%s %s", source.where, base.run_id, method, reason or keys)
     return facts
 
 

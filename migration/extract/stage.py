@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from migration.errors import ReconciliationError, SourceError
 from migration.extract.connections import Session, open_session
 from migration.extract.contract_check import check_contract
-from migration.extract.delta_stage import gather_deltas, is_delta_staged, stage_delta
+from migration.extract.delta_stage import count_staged, gather_deltas, is_delta_staged, stage_delta
 from migration.extract.files import combine_file_hashes, find_files, hash_files
 from migration.extract.partitions import drop_parts, split_reader
 from migration.extract.plan import find_expected_rows
@@ -79,8 +79,11 @@ def extract_division(
     return _finish(context, sources, keys, started)
 
 
-def extract_table(context: RunContext, system: str, table: str) -> StageResult:
+def extract_table(context: RunContext, system: str, table: str, base: RunContext | None = None) -> StageResult:
     """Extract one source table into the run's staging folder; skipped when it is there, unchanged.
+
+    Args:
+        base: an earlier run: the table is made of its extract and what changed since (`delta_stage`).
 
     Raises:
         ConfigError, SourceError, ReconciliationError: as `extract_division`.
@@ -88,12 +91,12 @@ def extract_table(context: RunContext, system: str, table: str) -> StageResult:
     started = time.monotonic()
     source = find_source(context, system, table)
     key = table_key(source)
-    if _is_in_layer(context, source, key) or _is_staged(context, source, key):
+    if _is_in_layer(context, source, key) or _is_staged(context, source, key, base):
         return StageResult(Stage.EXTRACT, StageStatus.SKIPPED, time.monotonic() - started)
-    facts = _stage_table(context, source, key, None)
+    facts = _stage_table(context, source, key, None, base=base)
     folder = staging_folder(context, source)
     result = TableResult(f"{system}/{table}", facts.rows, (folder / ROWS).stat().st_size, _fingerprint(facts))
-    counts = {"rows": facts.rows, "quarantined": facts.quarantined}
+    counts = {"rows": facts.rows, "quarantined": facts.quarantined, **count_staged(folder)}
     return StageResult(Stage.EXTRACT, StageStatus.DONE, time.monotonic() - started, (result,), counts, (folder,))
 
 

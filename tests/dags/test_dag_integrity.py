@@ -73,11 +73,12 @@ def test_parsing_writes_nothing_but_airflows_own_files(found, tmp_path):
 
 
 @pytest.mark.parametrize("division", DIVISIONS)
-def test_the_trigger_form_asks_for_phase_sample_pack_and_reason(found, division):
+def test_the_trigger_form_asks_for_phase_extract_sample_pack_and_reason(found, division):
     dag = found["dags"][f"division_{division.lower()}"]
     form = dag["params"]
-    assert set(form) == {"phase", "sample_percent", "pack_version", "reason"}
+    assert set(form) == {"phase", "extract", "sample_percent", "pack_version", "reason"}
     assert form["phase"]["enum"] == ["rehearsal", "cutover"]
+    assert form["extract"]["enum"] == ["full", "delta"]
     assert (form["sample_percent"]["minimum"], form["sample_percent"]["maximum"]) == (1, 100)
     assert form["reason"]["minLength"] >= 5
     assert dag["schedule"] == "NullTimetable"

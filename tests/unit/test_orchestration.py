@@ -47,6 +47,17 @@ def test_a_pin_is_the_packs_hash_or_its_beginning():
         orchestration._check_pin("Z", "ab12cd34ef56", "00000000")
 
 
+def test_an_extract_is_full_unless_a_delta_is_asked_for_and_one_can_start_from_an_earlier_run(settings, use):
+    use(settings)
+    run = {"division": "Z", "run_id": "20260102T000000Z"}
+    form = {"sample_percent": 100}
+    assert orchestration._find_base(run, form) == orchestration._find_base(run, {**form, "extract": "full"}) == ""
+    with pytest.raises(ConfigError, match="no earlier extract; expected a finished extract of 100 %"):
+        orchestration._find_base(run, {**form, "extract": "delta"})
+    with pytest.raises(ConfigError, match="extract 'some'; expected full or delta"):
+        orchestration._find_base(run, {**form, "extract": "some"})
+
+
 def test_nobody_to_sign_is_an_error_that_names_the_setting(settings, use):
     use(settings.model_copy(update={"signers": {"data_owner": {"1": "a.person"}}}))
     assert find_signers("data_owner") == {"1": "a.person"}

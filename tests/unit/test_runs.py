@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from migration.errors import ConfigError
-from migration.records import Phase, Stage, StageResult, StageStatus, TableResult
-from migration.runs import list_runs, read_run, read_timings, record_timing, start_run
+from migration.records import Phase, RunContext, Stage, StageResult, StageStatus, TableResult
+from migration.runs import find_base_run, list_runs, read_run, read_timings, record_timing, start_run
 from migration.settings import Settings
 
 
@@ -54,6 +54,21 @@ def test_run_when_its_id_was_used_for_another_phase_is_refused(settings):
     start(settings, run_id="20260101T000000Z")
     with pytest.raises(ConfigError, match="found a rehearsal of 100 %; expected a cutover"):
         start(settings, run_id="20260101T000000Z", phase=Phase.CUTOVER)
+
+
+def test_run_by_delta_keeps_the_base_it_was_started_with(settings):
+    context = start(settings, run_id="20260102T000000Z", base_run="20260101T000000Z", sample_percent=10)
+    assert find_base_run(context) == RunContext(settings, "X", "20260101T000000Z", sample_percent=10)
+    for asked in ("", "20260101T120000Z"):
+        again = start(settings, run_id="20260102T000000Z", base_run=asked, sample_percent=10)
+        assert find_base_run(again).run_id == "20260101T000000Z"
+
+
+def test_run_started_to_be_extracted_whole_is_no_run_by_delta(settings):
+    context = start(settings, run_id="20260102T000000Z")
+    assert find_base_run(context) is None
+    with pytest.raises(ConfigError, match="a run that was started to be extracted whole; expected a run by delta"):
+        start(settings, run_id="20260102T000000Z", base_run="20260101T000000Z")
 
 
 def test_run_when_its_id_holds_no_time_is_refused(settings):

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from migration.errors import SourceError
+from migration.errors import ConfigError, SourceError
 from migration.extract import stage
 from migration.extract.delta_stage import DELTA_FACTS, DeltaMethod, delta_folder, find_base, read_deltas
-from migration.extract.stage import extract_division
+from migration.extract.stage import extract_division, extract_table, finish_extract, list_tables
 from migration.layers import hash_file, read_manifest
 from migration.records import Layer, StageStatus
 
@@ -94,6 +94,22 @@ def test_raw_layer_made_by_deltas_is_that_of_a_full_extract(estate) -> None:
     assert read_deltas(whole) == ()
 
 
+def test_tables_taken_one_by_one_make_the_layer_of_a_full_extract(estate) -> None:
+    """As mapped tasks take them: each on its own, tried again, then the layer closed."""
+    first, change = estate
+    change(LATE_EDITS, CHANGED_BEATS)
+    by_delta, whole = later(first, 1), later(first, 2)
+    taken = {t: extract_table(by_delta, s, t, first) for s, t in list_tables(by_delta)}
+    keys = {t: tuple(r.counts[c] for c in ("inserted", "updated", "deleted")) for t, r in taken.items()}
+    assert keys == {"REPORT": (1, 3, 2), "PERSON": (1, 1, 1), "beats": (1, 1, 1)}
+    assert extract_table(by_delta, "db", "PERSON", first).status is StageStatus.SKIPPED
+    finish_extract(by_delta)
+    assert {d.base_run for d in read_deltas(by_delta)} == {first.run_id}
+    assert extract_table(by_delta, "db", "PERSON", first).status is StageStatus.SKIPPED
+    extract_division(whole)
+    assert raw_hashes(by_delta) == raw_hashes(whole)
+
+
 def test_later_stages_find_the_extract_current_after_a_delta(estate) -> None:
     first, change = estate
     change(LATE_EDITS)
@@ -160,7 +176,7 @@ def test_table_with_a_floating_column_and_no_watermark_is_read_whole(make_databa
 
 
 def test_delta_without_an_earlier_extract_is_refused(context) -> None:
-    with pytest.raises(SourceError, match="no earlier extract"):
+    with pytest.raises(ConfigError, match="no earlier extract"):
         find_base(context)
 
 
