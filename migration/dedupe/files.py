@@ -139,17 +139,22 @@ def choose_rules(matrix: Matrix, present: frozenset[str]) -> tuple[Rule, ...]:
 def write_result(result: FileResult, out: Path) -> None:
     """Write the files of a linked table into a folder."""
     out.mkdir(parents=True, exist_ok=True)
-    with ThreadPoolExecutor(max_workers=1) as pool:
+    with ThreadPoolExecutor(max_workers=2) as pool:
         pairs = pool.submit(
             write_pairs, result.matrix, result.model, result.candidates.pairs, result.clusters, out / "pairs.parquet"
         )
-        clusters = pa.table({"record_id": result.matrix.record_ids, "golden_id": result.golden})
-        pq.write_table(clusters, out / "clusters.parquet", compression="zstd", use_dictionary=["golden_id"])
+        clusters = pool.submit(_write_clusters, result, out / "clusters.parquet")
         write_model(result.model, out / "model.json")
         facts = _facts(result)
         write_json(out / "report.json", facts)
         (out / "report.md").write_text(_report(result, facts), encoding="utf-8")
+        clusters.result()
         pairs.result()
+
+
+def _write_clusters(result: FileResult, path: Path) -> None:
+    clusters = pa.table({"record_id": result.matrix.record_ids, "golden_id": result.golden})
+    pq.write_table(clusters, path, compression="zstd", use_dictionary=["golden_id"])
 
 
 def write_pairs(matrix: Matrix, model: Model, pairs: Pairs, clusters: Clusters, path: Path) -> None:
@@ -172,7 +177,7 @@ def write_pairs(matrix: Matrix, model: Model, pairs: Pairs, clusters: Clusters, 
 def _facts(result: FileResult) -> dict[str, object]:
     return {
         "records": len(result.matrix),
-        "golden_nominals": len(np.unique(result.clusters.of)),
+        "golden_nominals": int(np.count_nonzero(result.clusters.of == np.arange(len(result.matrix)))),
         "largest": int(np.bincount(result.clusters.of).max(initial=0)),
         "pairs_compared": result.candidates.compared,
         "pairs_kept": len(result.candidates.pairs),

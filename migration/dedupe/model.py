@@ -14,9 +14,10 @@ value is: log2(m / u) + tf_weight * log2(u / frequency), the frequency of the co
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
+from json.encoder import encode_basestring, encode_basestring_ascii
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -200,7 +201,10 @@ class Model:
     def version(self) -> str:
         """First 16 hex characters of the hash of everything scores and decisions depend on."""
         content = {k: v for k, v in model_to_json(self).items() if k not in {"name", "notes"}}
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+        tables = ", ".join(f"{json.dumps(c)}: {_table_text(t)}" for c, t in content.pop("frequencies").items())
+        texts = {k: json.dumps(v, sort_keys=True) for k, v in content.items()} | {"frequencies": f"{{{tables}}}"}
+        whole = "{" + ", ".join(f'"{k}": {text}' for k, text in sorted(texts.items())) + "}"
+        return hashlib.sha256(whole.encode()).hexdigest()[:16]
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -230,8 +234,7 @@ class Model:
 
     def restrict(self, present: frozenset[str]) -> "Model":
         """The model without comparisons that have no column to read: what a table without those columns can use."""
-        kept = tuple(c for c in self.comparisons if _main_column(c) in present)
-        return replace(self, comparisons=kept)
+        return replace(self, comparisons=tuple(c for c in self.comparisons if _main_column(c) in present))
 
 
 RELATED = 2.0
@@ -268,8 +271,8 @@ def read_model(path: Path = DEFAULT_MODEL) -> Model:
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        found = type(error).__name__
-        raise ConfigError(f"linkage model {path.name}", found, "a readable JSON file", "Check the path.") from error
+        where = f"linkage model {path.name}"
+        raise ConfigError(where, type(error).__name__, "a readable JSON file", "Check the path.") from error
     if not isinstance(raw, dict) or raw.get("format") != FORMAT:
         expected = f'a JSON object with "format": "{FORMAT}"'
         raise ConfigError(f"linkage model {path.name}", "another format", expected, "Import Splink models first.")
@@ -300,9 +303,8 @@ def model_from_json(raw: Mapping[str, Any], where: str) -> Model:
         )
     except (KeyError, TypeError, ValueError) as error:
         found = f"{type(error).__name__} at {error}"
-        raise ConfigError(
-            f"linkage model {where}", found, "a complete model", "Write it with training again."
-        ) from error
+        place = f"linkage model {where}"
+        raise ConfigError(place, found, "a complete model", "Write it with training again.") from error
     _check(model, where)
     return model
 
@@ -316,12 +318,9 @@ def _check(model: Model, where: str) -> None:
 
 
 def _household_from_json(raw: Mapping[str, Any]) -> Household:
-    chances = {k: MappingProxyType(dict(v)) for k, v in raw["chances"].items()}
-    return Household(float(raw["prior"]), MappingProxyType(chances))
-
-
-def _household_to_json(household: Household) -> dict[str, Any]:
-    return {"prior": household.prior, "chances": {k: dict(v) for k, v in household.chances.items()}}
+    return Household(
+        float(raw["prior"]), MappingProxyType({k: MappingProxyType(dict(v)) for k, v in raw["chances"].items()})
+    )
 
 
 def _level_set_from_json(raw: Mapping[str, Any]) -> LevelSet:
@@ -352,16 +351,11 @@ def _level_from_json(raw: Mapping[str, Any]) -> Level:
     )
 
 
-def _condition_to_json(test: Condition) -> dict[str, Any]:
-    raw = {"operation": test.operation.value, "left": test.left, "right": test.right, "at": float(test.at)}
-    return {k: v for k, v in raw.items() if v}
-
-
 def _level_to_json(level: Level) -> dict[str, Any]:
-    groups = [[_condition_to_json(t) for t in tests] for tests in level.when]
+    whole = [[asdict(replace(t, at=float(t.at))) for t in tests] for tests in level.when]
+    groups = [[{k: v for k, v in t.items() if v} for t in tests] for tests in whole]
     raw: dict[str, Any] = {"name": level.name, "when": groups}
-    if level.m is not None:
-        raw |= {"m": level.m, "u": level.u}
+    raw |= {"m": level.m, "u": level.u} if level.m is not None else {}
     if level.tf:
         raw |= {"tf": level.tf, "tf_weight": level.tf_weight, "tf_floor": level.tf_floor}
         raw |= {"tf_u": level.tf_u} if level.tf_u else {}
@@ -370,6 +364,8 @@ def _level_to_json(level: Level) -> dict[str, Any]:
 
 def model_to_json(model: Model) -> dict[str, Any]:
     """The model as its JSON artefact."""
+    household = model.household
+    chances = {k: dict(v) for k, v in household.chances.items()} if household else {}
     return {
         "format": FORMAT,
         "name": model.name,
@@ -383,7 +379,7 @@ def model_to_json(model: Model) -> dict[str, Any]:
         "frequencies": {k: dict(sorted(v.items())) for k, v in sorted(model.frequencies.items())},
         "unseen": dict(sorted(model.unseen.items())),
         "notes": list(model.notes),
-        "household": _household_to_json(model.household) if model.household else None,
+        "household": {"prior": household.prior, "chances": chances} if household else None,
     }
 
 
@@ -391,8 +387,14 @@ def write_model(model: Model, path: Path) -> None:
     """Write the model's artefact."""
     raw = model_to_json(model)
     # Frequencies have a line per column: indented, hundreds of thousands of values would take longer than linking.
-    tables = [f"  {json.dumps(c)}: {json.dumps(t, ensure_ascii=False)}" for c, t in raw["frequencies"].items()]
+    tables = [f"  {json.dumps(c)}: {_table_text(t, encode_basestring)}" for c, t in raw["frequencies"].items()]
     text = json.dumps({**raw, "frequencies": {}}, indent=1, ensure_ascii=False)
     if tables:
         text = text.replace('\n "frequencies": {},', '\n "frequencies": {\n' + ",\n".join(tables) + "\n },", 1)
     path.write_text(text + "\n", encoding="utf-8")
+
+
+def _table_text(table: Mapping[str, float], encode: Callable[[str], str] = encode_basestring_ascii) -> str:
+    """A frequency table as JSON, in its order: most values share their frequency with others, which is written once."""
+    numbers = {share: json.dumps(share) for share in set(table.values())}
+    return "{" + ", ".join([f"{encode(value)}: {numbers[share]}" for value, share in table.items()]) + "}"
