@@ -12,7 +12,6 @@ result. Refuses: a table without a key, and rows whose text cannot be decoded, w
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -112,29 +111,23 @@ def _load_stamps(work: _Work) -> None:
         f"FROM {read_parquet_sql(work.full)}"
     )
     work.connection.execute("CREATE TEMP TABLE now (k VARCHAR, s VARCHAR)")
-    for rows in _read_stamps(work):
-        keys, stamps = zip(*rows, strict=True)
-        arrived = pa.table({"k": pa.array(keys, pa.string()), "s": pa.array(stamps, pa.string())})
+    for arrived in _read_stamps(work):
         work.connection.register("arrived", arrived)
         work.connection.execute("INSERT INTO now SELECT k, s FROM arrived")
         work.connection.unregister("arrived")
-        work.watch.advance(len(rows))
+        work.watch.advance(arrived.num_rows)
 
 
-def _read_stamps(work: _Work) -> Iterator[list[tuple[str | None, ...]]]:
+def _read_stamps(work: _Work) -> Iterator[pa.Table]:
+    """Texts of key and stamp, as the driver gives them: decoded, or bytes that must be UTF-8."""
     dialect = work.reader.session.engine.totals
     columns = f"{work.key_text(dialect)}, {work.stamp(dialect)}"
     for rows in work.reader.fetch_rows(f"SELECT {columns} FROM ({work.reader.select_all()}) t", FETCH_ROWS):
         try:
-            yield [tuple(_as_text(v) for v in row) for row in rows]
-        except UnicodeDecodeError:
+            keys, stamps = (pa.array(texts, pa.string()) for texts in zip(*rows, strict=True))
+        except (pa.ArrowInvalid, UnicodeError):
             raise _undecodable(work, 1) from None  # its cause would show the value
-
-
-def _as_text(value: Any) -> str | None:
-    if value is None:
-        return None
-    return value.decode("utf-8") if isinstance(value, bytes) else str(value)
+        yield pa.table({"k": keys, "s": stamps})
 
 
 def _undecodable(work: _Work, rows: int) -> ReconciliationError:
