@@ -9,7 +9,9 @@ Source: Bob Jenkins, "lookup3.c", public domain; PostgreSQL, src/common/hashfn.c
 from typing import Any
 
 import numpy as np
-from numba import njit
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 Bytes = NDArray[np.uint8]
@@ -65,8 +67,19 @@ def read_word(data: Bytes, at: int, size: int) -> Any:
     return word
 
 
+def _load_word(_context: Any, _address: Any) -> Any:
+    """Four bytes at an address, which need not be a multiple of four."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.load(builder.inttoptr(arguments[0], ir.IntType(32).as_pointer()), align=1)
+
+    return types.uint32(types.intp), generate
+
+
+_word_at: Any = intrinsic(_load_word)  # typed by its signature, called by compiled code only
+
+
 @njit(cache=True, nogil=True, inline="always")
 def read_whole_word(data: Bytes, at: int) -> Any:
-    """Four bytes as a number, the first one lowest."""
-    low = np.uint64(data[at]) | np.uint64(data[at + 1]) << np.uint64(8)
-    return low | np.uint64(data[at + 2]) << np.uint64(16) | np.uint64(data[at + 3]) << np.uint64(24)
+    """Four bytes as a number, the first one lowest (the machine's own order, as everywhere here)."""
+    return np.uint64(_word_at(data.ctypes.data + at))

@@ -8,11 +8,13 @@ documentation, COPY, "Binary Format", and the wire format of numeric (base 10,00
 from typing import Any
 
 import numpy as np
-from numba import njit
+from numba import njit, types
 from numpy.typing import NDArray
 
 Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int64]
+
+_copy: Any = types.ExternalFunction("memcpy", types.intp(types.intp, types.intp, types.intp))
 
 NULL = -1
 NEGATIVE = 0x4000
@@ -79,9 +81,9 @@ def gather_bytes(data: Bytes, starts: Ints, sizes: Ints) -> tuple[Any, ...]:
         total += max(sizes[row], 0)
         offsets[row + 1] = total
     out = np.empty(total, np.uint8)
+    source, target = data.ctypes.data, out.ctypes.data
     for row in range(len(starts)):
-        begin, size = starts[row], offsets[row + 1] - offsets[row]
-        out[offsets[row] : offsets[row + 1]] = data[begin : begin + size]
+        _copy(target + offsets[row], source + starts[row], offsets[row + 1] - offsets[row])
     return offsets, out
 
 

@@ -7,7 +7,7 @@ Refuses: a table or column that is not there, and an engine's error in the middl
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -229,14 +229,20 @@ class DatabaseReader:
                 yield self.keep_readable(batch, before)
                 before += batch.num_rows
 
-    def start_proof(self) -> None:
+    def start_proof(self, *, is_idle: bool = False) -> None:
         """Begin to measure the source in a connection of its own, where the system allows a second and sets no pace.
 
         An engine that shares snapshots measures in the same one. Others may see a later edit: then the totals differ
         from the lake's, and `measure_in_snapshot` decides.
+
+        Args:
+            is_idle: the session itself reads nothing meanwhile, and is the connection that measures.
         """
         is_slowed = self.source.number("rows_per_second", 0) > 0
         if self._is_part or is_slowed or self.source.system.max_connections < 2 or self.session.engine.is_embedded:
+            return
+        if is_idle:
+            self._proof = SourceProof(lambda: nullcontext(self.session), self.measure_in)
             return
         snapshot = self.session.export_snapshot()
         system, location = self.source.system, self.source.location

@@ -6,7 +6,7 @@ alike. Refuses: an engine that is not here.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 from sqlalchemy import types as sql
@@ -127,16 +127,19 @@ def _plan_postgresql(kind: sql.TypeEngine[object]) -> ColumnRead:
 
 
 _plan_mysql_rest = _plan_standard("CAST({c} AS CHAR)")
+UNPADDED = "({c} + 0)"
+"""A number without the zeros of ZEROFILL."""
 
 
 def _plan_mysql(kind: sql.TypeEngine[object]) -> ColumnRead:
     if isinstance(kind, sql.BigInteger) and getattr(kind, "unsigned", False):
-        return ColumnRead(pa.decimal128(20, 0))
+        return ColumnRead(pa.decimal128(20, 0), UNPADDED if getattr(kind, "zerofill", False) else "{c}")
     if type(kind).__name__ == "BIT":
         return ColumnRead(pa.decimal128(20, 0), "CAST({c} AS UNSIGNED)")
     if type(kind).__name__ == "FLOAT":
         return ColumnRead(pa.float64(), "({c} + 0.0e0)")
-    return _plan_mysql_rest(kind)
+    found = _plan_mysql_rest(kind)
+    return replace(found, expression=UNPADDED) if getattr(kind, "zerofill", False) else found
 
 
 SQLITE_NUMBER = (
@@ -211,8 +214,8 @@ MYSQL = Engine(
     name="mysql",
     totals=TotalsDialect(
         image={
-            ColumnKind.INTEGER: "({c} + 0)",  # without the zeros of ZEROFILL
-            ColumnKind.DECIMAL: "({c} + 0)",
+            ColumnKind.INTEGER: "{c}",
+            ColumnKind.DECIMAL: "{c}",
             ColumnKind.DOUBLE: "CAST({c} AS CHAR)",
             ColumnKind.BOOLEAN: "({c} + 0)",
             ColumnKind.TEXT: "{c}",

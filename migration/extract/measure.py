@@ -28,11 +28,22 @@ from migration.extract.totals import (
     column_kinds,
     end_text,
 )
-from migration.extract.totals_image import Image, find_valid, join_rows, make_image, read_numbers, read_words
+from migration.extract.totals_image import (
+    Image,
+    find_valid,
+    join_rows,
+    make_image,
+    read_codes,
+    read_numbers,
+    read_words,
+)
 from migration.settings import Settings
 
 BATCH_ROWS = 16_384
 MASK = 0xFFFFFFFF
+DICTIONARY_BYTES = 64 << 10
+"""Most bytes of the distinct values of a column that a file of the raw layer lists (`raw_table.open_rows`)."""
+MOST_CODE_BYTES = 2.25
 
 
 @dataclass
@@ -81,8 +92,8 @@ class Measurement:
 
     @property
     def binds_by_hashes(self) -> bool:
-        """Whether a row's hash is made of its values' hashes, so that columns can be measured one by one."""
-        return self.scheme in (HashScheme.LOOKUP3, HashScheme.LOOKUP3_HEX)
+        """Whether a row's hash is made value by value, so that columns can be measured one by one."""
+        return self.scheme is not HashScheme.MD5
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Measure a batch of exactly the schema's columns; texts may come as bytes."""
@@ -93,23 +104,36 @@ class Measurement:
             return
         self.rows += batch.num_rows
         if batch.num_rows and images:
-            joined = join_rows(images, self.scheme)
-            is_crc = self.scheme is HashScheme.CRC32
-            self.hashed += kernel.hash_row_crc32(joined.data, joined.offsets) if is_crc else self._hash(joined, 0, rows)
+            self.hashed += self._hash(join_rows(images), 0, rows)
 
     def add_values(self, place: int, array: pa.Array, rows: "np.ndarray[Any, Any]") -> Image:
         """Measure values of the column at `place` (from 1); their hashes are mixed into `rows`."""
         field_ = self.schema.field(place - 1)
         column, kind = self.columns[field_.name], self._kinds[field_.name]
+        if pa.types.is_dictionary(array.type):
+            return self._add_codes(column, kind, place, array, rows)
         image = make_image(array, kind, self.scheme)
         self._add_column(column, array, kind, image)
         column.hashed += self._hash(image, place, rows)
         return image
 
+    def _add_codes(
+        self, column: _Column, kind: ColumnKind, place: int, array: pa.DictionaryArray, rows: "np.ndarray[Any, Any]"
+    ) -> Image:
+        """Measure values of which each distinct one is there once: it is hashed once."""
+        listed, valid = make_image(array.dictionary, kind, self.scheme), find_valid(array.indices)
+        codes = read_codes(array.indices)
+        hashed, used = kernel.hash_codes_lookup3(listed.data, listed.offsets, codes, valid, place, rows)
+        column.hashed += _whole(hashed)
+        column.non_null += int(valid.sum())
+        self._add_ends(column, Image(listed.data, listed.offsets, used))
+        return listed
+
     def close_rows(self, rows: "np.ndarray[Any, Any]") -> None:
         """Count rows whose every column was measured."""
         self.rows += len(rows)
-        self.hashed += _whole(kernel.finish_lookup3(rows))
+        is_crc = self.scheme is HashScheme.CRC32
+        self.hashed += int(kernel.finish_crc32(rows)) if is_crc else _whole(kernel.finish_lookup3(rows))
 
     def merge(self, other: "Measurement") -> None:
         """Add what another measurement found in other rows."""
@@ -136,7 +160,7 @@ class Measurement:
 
     def _hash(self, image: Image, place: int, rows: "np.ndarray[Any, Any]") -> int:
         if self.scheme is HashScheme.CRC32:
-            return int(kernel.hash_crc32(image.data, image.offsets, image.valid))
+            return int(kernel.hash_crc32(image.data, image.offsets, image.valid, place, rows))
         if self.scheme is HashScheme.MD5:
             return _whole(kernel.hash_md5(image.data, image.offsets, image.valid))
         return _whole(kernel.hash_lookup3(image.data, image.offsets, image.valid, place, rows))
@@ -144,13 +168,16 @@ class Measurement:
     def _add_column(self, column: _Column, array: pa.Array, kind: ColumnKind, image: Image) -> None:
         column.non_null += int(image.valid.sum())
         if kind in HIDDEN:
-            least, most = kernel.find_ends(image.data, image.offsets, image.valid)
-            if least >= 0:
-                column.extend(image.value(least), image.value(most))
+            self._add_ends(column, image)
         elif kind in ORDERED:
             column.extend(*_find_ends(array, kind))
         if kind in SUMMED:
             column.total += _add_up(array, kind)
+
+    def _add_ends(self, column: _Column, image: Image) -> None:
+        least, most = kernel.find_ends(image.data, image.offsets, image.valid)
+        if least >= 0:
+            column.extend(image.value(least), image.value(most))
 
 
 def _whole(halves: tuple[int, int]) -> int:
@@ -223,7 +250,8 @@ def _measure_groups(
 ) -> Measurement:
     """Measure row groups, where it can be done column by column: one is in memory at a time."""
     found = Measurement(schema, scheme)
-    with pq.ParquetFile(path) as file:
+    coded = _find_coded(path, schema, scheme, groups) if null_text is None else []
+    with pq.ParquetFile(path, read_dictionary=coded) as file:
         for group in groups:
             if not found.binds_by_hashes:
                 for batch in file.iter_batches(BATCH_ROWS, [group], schema.names, use_threads=False):
@@ -232,12 +260,23 @@ def _measure_groups(
             rows = np.zeros(file.metadata.row_group(group).num_rows, np.uint64)
             for place, name in enumerate(schema.names, 1):
                 at = 0
-                for batch in file.iter_batches(BATCH_ROWS, [group], [name], use_threads=False):
+                size = len(rows) if name in coded else BATCH_ROWS
+                for batch in file.iter_batches(max(size, 1), [group], [name], use_threads=False):
                     array = batch.column(0) if null_text is None else batch.column(0).fill_null(null_text)
                     found.add_values(place, array, rows[at : at + len(array)])
                     at += len(array)
             found.close_rows(rows)
     return found
+
+
+def _find_coded(path: Path, schema: pa.Schema, scheme: HashScheme, groups: list[int]) -> list[str]:
+    """Text columns whose values repeat so much that the file lists the distinct ones, as far as their size tells."""
+    if scheme is not HashScheme.LOOKUP3 or not groups:
+        return []
+    group = pq.read_metadata(path).row_group(groups[0])
+    sizes = {group.column(n).path_in_schema: group.column(n).total_uncompressed_size for n in range(group.num_columns)}
+    most = DICTIONARY_BYTES + MOST_CODE_BYTES * group.num_rows
+    return [f.name for f in schema if pa.types.is_string(f.type) and sizes[f.name] <= most]
 
 
 def measure_batches(

@@ -6,7 +6,7 @@ table's key; after a broken connection the next run reads only those that are mi
 whole table prove that partitions of two snapshots fit together; where they do not, the spool is dropped and the
 table read afresh. Refuses nothing of its own.
 
-Options: `partition_rows` (500000; tables of fewer rows are read in one piece).
+Options: `partition_rows` (1000000; tables of less than twice as many are read in one piece).
 """
 
 import json
@@ -15,6 +15,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +31,7 @@ from migration.extract.watch import Watch
 from migration.layers import write_json
 
 LOG = logging.getLogger(__name__)
-PARTITION_ROWS = 500_000
+PARTITION_ROWS = 1_000_000
 RETRY_SECONDS = (1.0, 5.0, 20.0)
 """How long to wait before a partition whose connection broke is read again."""
 PLAN = "plan.json"
@@ -118,19 +119,21 @@ class PartitionedReader:
 
     def read_batches(self) -> Iterator[RawBatch]:
         """The table's rows in the order of its key, numbered through."""
-        before = 0
-        for waiting, partition in self._spool_ahead():
-            waiting.result()
-            with pa.OSFile(str(partition.path)) as file, pa.ipc.open_stream(file) as stream:
-                for batch in stream:
-                    yield self.reader.keep_readable(batch, before)
-                    before += batch.num_rows
-
-    def _spool_ahead(self) -> Iterator[tuple["Future[None]", Partition]]:
-        """Each partition with its work under way: as many at once as the system allows and the engine can share."""
         snapshot = self.reader.session.export_snapshot()
         is_slowed = self.source.number("rows_per_second", 0) > 0
         workers = self.source.system.max_connections - 1 if snapshot and not is_slowed else 0
+        before = 0
+        with self.reader.ending_proof():
+            self.reader.start_proof(is_idle=workers > 0)
+            for waiting, partition in self._spool_ahead(snapshot, workers):
+                waiting.result()
+                with pa.OSFile(str(partition.path)) as file, pa.ipc.open_stream(file) as stream:
+                    for batch in stream:
+                        yield self.reader.keep_readable(batch, before)
+                        before += batch.num_rows
+
+    def _spool_ahead(self, snapshot: str, workers: int) -> Iterator[tuple["Future[None]", Partition]]:
+        """Each partition with its work under way: as many at once as the system allows and the engine can share."""
         missing = [p for p in self.partitions if not p.path.exists()]
         done: Future[None] = Future()
         done.set_result(None)
@@ -175,6 +178,10 @@ class PartitionedReader:
     def measure_in_snapshot(self) -> ControlTotals:
         """The same, surely in the session's snapshot."""
         return self.reader.measure_in_snapshot()
+
+    def ending_proof(self) -> AbstractContextManager[None]:
+        """A block that ends the measuring under way where it fails."""
+        return self.reader.ending_proof()
 
     def describe(self) -> dict[str, object]:
         """Snapshot, server time and partitions; whether some were kept from an earlier attempt."""

@@ -11,7 +11,7 @@ import json
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,10 @@ import pyarrow.parquet as pq
 
 from migration.duck import open_session, read_parquet_sql
 from migration.errors import SourceError
-from migration.extract.measure import Measurement, may_repeat_keys, measure_parquet
+from migration.extract.measure import DICTIONARY_BYTES, Measurement, may_repeat_keys, measure_parquet
 from migration.extract.reader import SOURCE_ROW, BadLine, HoldsBack, RawBatch, TableReader
 from migration.extract.sources import TableSource
-from migration.extract.totals import ControlTotals, check_totals
+from migration.extract.totals import ControlTotals, HashScheme, check_totals
 from migration.extract.watch import Watch
 from migration.fingerprint import combine_hashes, quote, row_hash_sql
 from migration.layers import write_json
@@ -75,7 +75,8 @@ def write_table(
         ReconciliationError: what was written is not what the source holds.
     """
     started = time.monotonic()
-    with _replacing(folder) as temporary:
+    proof = reader.ending_proof() if isinstance(reader, HoldsBack) else nullcontext()
+    with _replacing(folder) as temporary, proof:
         rows, bad_rows = _write_rows(context, source, reader, temporary, watch or Watch(source))
         if rows + len(bad_rows) == 0 and not source.allows_empty:
             fix = "Ask the system's owner; where it is right, set `allow_empty: true` in the table's options."
@@ -144,7 +145,7 @@ def _write_rows(
 
 def open_rows(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
     """A Parquet writer for raw rows: small dictionaries only, which is faster and smaller where texts seldom repeat."""
-    return pq.ParquetWriter(path, schema, compression="zstd", dictionary_pagesize_limit=64 << 10)
+    return pq.ParquetWriter(path, schema, compression="zstd", dictionary_pagesize_limit=DICTIONARY_BYTES)
 
 
 def gather_groups(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
@@ -205,17 +206,22 @@ class _BadLineFile:
 def _prove_totals(
     context: RunContext, source: TableSource, reader: TableReader, rows: Path, bad_rows: frozenset[int]
 ) -> dict[str, object]:
+    """The totals of what was written, proved; those of a database are being taken while the lake's are."""
+
+    def measure(scheme: HashScheme, besides: Measurement | None = None) -> ControlTotals:
+        return measure_parquet(context.settings, rows, reader.schema, reader.null_text, scheme, besides)
+
+    if not isinstance(reader, HoldsBack):
+        on_source = reader.measure_source(bad_rows)
+        check_totals(source.where, on_source, measure(on_source.scheme))
+        return on_source.facts()
+    held_back = reader.held_back
+    in_lake = measure(held_back.scheme, held_back if held_back.rows else None)
     on_source = reader.measure_source(bad_rows)
-
-    def measure(besides: Measurement | None = None) -> ControlTotals:
-        return measure_parquet(context.settings, rows, reader.schema, reader.null_text, on_source.scheme, besides)
-
-    held_back = reader.held_back if isinstance(reader, HoldsBack) and reader.held_back.rows else None
-    in_lake = measure(held_back)
-    if on_source != in_lake and isinstance(reader, HoldsBack):
+    if on_source != in_lake:
         on_source = reader.measure_in_snapshot()
     check_totals(source.where, on_source, in_lake)
-    return on_source.facts() if held_back is None else measure().facts()
+    return measure(held_back.scheme).facts() if held_back.rows else on_source.facts()
 
 
 def check_keys(context: RunContext, source: TableSource, rows: Path) -> None:

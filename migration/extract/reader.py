@@ -6,6 +6,7 @@ share one numbering. Refuses nothing here; readers raise `SourceError` when the 
 """
 
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
@@ -68,6 +69,9 @@ class HoldsBack(Protocol):
 
     def measure_in_snapshot(self) -> ControlTotals:
         """Control totals by the source itself, surely of the moment that the rows were read at."""
+
+    def ending_proof(self) -> AbstractContextManager[None]:
+        """A block that ends the measuring under way where it fails."""
 
 
 class TableReader(Protocol):

@@ -83,7 +83,7 @@ class SqliteReader(DatabaseReader):
         ]
         return replace(self.plan, columns=tuple(columns))
 
-    def start_proof(self) -> None:
+    def start_proof(self, *, is_idle: bool = False) -> None:
         """Begin to measure the table in a second connection and thread, where the system allows a second."""
         is_slowed = self.source.number("rows_per_second", 0) > 0
         if self._is_part or is_slowed or self.source.system.max_connections < 2:

@@ -39,7 +39,7 @@ class HashScheme(StrEnum):
 
     LOOKUP3: PostgreSQL's `hashtextextended`, seeded by the column's place; rows by the exclusive or of their columns'
     hashes. LOOKUP3_HEX: the same, texts written as the hex digits of their UTF-8 bytes. CRC32: MySQL's; rows by the
-    CRC-32 of the MD5 of their texts. MD5: 60 bits of it, for values and rows.
+    CRC-32 of the decimal digits of that of their texts. MD5: 60 bits of it, for values and rows.
     """
 
     LOOKUP3 = "lookup3"
@@ -54,7 +54,9 @@ TIMES = frozenset({ColumnKind.DATE, ColumnKind.TIMESTAMP, ColumnKind.INSTANT})
 HIDDEN = TIMES | {ColumnKind.TEXT, ColumnKind.BINARY}
 HEX_OF_TEXT = "upper(encode(convert_to({t}, 'UTF8'), 'hex'))"
 ROW_SEPARATOR = "|"
-"""Between the values of a row under CRC32; NULLs are left out, which the columns' counts tell apart."""
+"""Between the values of a row under CRC32."""
+NULL_MARK = "~"
+"""What stands for NULL in the text of a row."""
 
 
 @dataclass(frozen=True)
@@ -212,8 +214,8 @@ def _row_hash(dialect: TotalsDialect, schema: pa.Schema, hashes: list[str]) -> s
     """SQL of the number that stands for a row."""
     if dialect.scheme is HashScheme.CRC32:
         kinds = column_kinds(schema)
-        images = ", ".join(dialect.image_of(name, kinds[name]) for name in schema.names)
-        return f"CRC32(MD5(CONCAT_WS('{ROW_SEPARATOR}', {images})))"
+        images = ", ".join(f"IFNULL({dialect.image_of(name, kinds[name])}, '{NULL_MARK}')" for name in schema.names)
+        return f"CRC32(CRC32(CONCAT_WS('{ROW_SEPARATOR}', {images})))"
     if dialect.scheme is HashScheme.MD5:
         return dialect.row_number.format(t=row_text_of(dialect, schema, with_doubles=True))
     return f"hashint8extended({' # '.join(f'coalesce({h}, 0)' for h in hashes)}, 0)"
@@ -234,7 +236,7 @@ def _value_text(dialect: TotalsDialect, column: str, kind: ColumnKind) -> str:
     image = dialect.image_of(column, kind)
     length = dialect.byte_length.format(t=image)
     encoded = dialect.concat([length, "':'", image])
-    return f"CASE WHEN {dialect.quote(column)} IS NULL THEN '~' ELSE {encoded} END"
+    return f"CASE WHEN {dialect.quote(column)} IS NULL THEN '{NULL_MARK}' ELSE {encoded} END"
 
 
 def _column_parts(dialect: TotalsDialect, field: pa.Field, kind: ColumnKind, value_hash: str) -> list[str]:

@@ -48,6 +48,11 @@ def read_numbers(array: pa.Array) -> "kernel.Ints":
     return np.frombuffer(wide.buffers()[1] or b"", np.int64)[wide.offset : wide.offset + len(wide)]
 
 
+def read_codes(array: pa.Array) -> kernel.Codes:
+    """Places of 32 bits in a list; what NULL holds is arbitrary."""
+    return np.frombuffer(array.buffers()[1] or b"", np.int32)[array.offset : array.offset + len(array)]
+
+
 def read_words(array: pa.Array) -> "kernel.Ints":
     """Decimals as rows of (low, high) words of their unscaled value; what NULL holds is arbitrary."""
     words = np.frombuffer(array.buffers()[1] or b"", np.int64)
@@ -122,18 +127,14 @@ def _text_image(array: pa.Array, valid: kernel.Bools) -> Image:
     return Image(np.frombuffer(data or b"", np.uint8), found, valid)
 
 
-def join_rows(images: Sequence[Image], scheme: HashScheme) -> Image:
-    """The text of each row: for CRC32 its values with a separator, for MD5 each with its length and NULL as `~`."""
+def join_rows(images: Sequence[Image]) -> Image:
+    """The text of each row: each value with its length, NULL as `~`."""
     rows = len(images[0].valid)
-    with_length = scheme is not HashScheme.CRC32
     sizes = np.zeros(rows, np.int64)
     for image in images:
-        sizes += kernel.measure_values(image.offsets, image.valid, with_length)
+        sizes += kernel.measure_values(image.offsets, image.valid)
     starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
     data, ends = np.empty(starts[-1], np.uint8), starts[:-1].copy()
     for image in images:
-        kernel.append_values(data, starts, ends, image.data, image.offsets, image.valid, with_length)
-    if with_length:
-        return Image(data, starts.astype(np.int32), np.ones(rows, np.bool_))
-    closed, offsets = kernel.close_up(data, starts, ends)
-    return Image(closed, offsets, np.ones(rows, np.bool_))
+        kernel.append_values(data, ends, image.data, image.offsets, image.valid)
+    return Image(data, starts.astype(np.int32), np.ones(rows, np.bool_))

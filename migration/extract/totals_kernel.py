@@ -16,7 +16,10 @@ from migration.lookup3 import MASK, START, Bytes, finish, mix, read_whole_word, 
 
 Ints = NDArray[np.int64]
 Offsets = NDArray[np.int32]
+Codes = NDArray[np.int32]
 Bools = NDArray[np.bool_]
+
+BAR, TILDE = 124, 126
 
 
 @njit(cache=True, nogil=True)
@@ -33,8 +36,10 @@ def hash_bytes(data: Bytes, at: int, size: int, seed: int) -> Any:
         c = (c + read_whole_word(data, at + 8)) & m
         a, b, c = mix(a, b, c)
         at, size = at + 12, size - 12
-    a = (a + read_word(data, at, size)) & m
-    if size > 4:
+    a = (a + (read_whole_word(data, at) if size >= 4 else read_word(data, at, size))) & m
+    if size >= 8:
+        b = (b + read_whole_word(data, at + 4)) & m
+    elif size > 4:
         b = (b + read_word(data, at + 4, size - 4)) & m
     if size > 8:
         c = (c + (read_word(data, at + 8, size - 8) << np.uint64(8))) & m
@@ -52,8 +57,9 @@ def mix_number(value: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def _make_crc_table() -> NDArray[np.uint64]:
-    table = np.zeros(256, np.uint64)
+def _make_crc_tables() -> NDArray[np.uint64]:
+    """The eight tables of "slicing by 8": row `k` is for a byte with `k` more bytes after it."""
+    tables = np.zeros((8, 256), np.uint64)
     for n in range(256):
         value = np.uint64(n)
         for _ in range(8):
@@ -61,19 +67,37 @@ def _make_crc_table() -> NDArray[np.uint64]:
             value >>= np.uint64(1)
             if odd:
                 value ^= np.uint64(0xEDB88320)
-        table[n] = value
-    return table
+        tables[0, n] = value
+    for k in range(1, 8):
+        for n in range(256):
+            before = tables[k - 1, n]
+            tables[k, n] = tables[0, before & np.uint64(255)] ^ (before >> np.uint64(8))
+    return tables
 
 
-CRC_TABLE = _make_crc_table()
+CRC_TABLES = _make_crc_tables()
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _turn_crc(value: Any, byte: Any) -> Any:
+    """The register of a CRC-32 after one more byte."""
+    return CRC_TABLES[0, (value ^ np.uint64(byte)) & np.uint64(255)] ^ (value >> np.uint64(8))
 
 
 @njit(cache=True, nogil=True)
-def crc_bytes(data: Bytes, at: int, size: int) -> Any:
-    """MySQL's `CRC32` of `size` bytes from `at`."""
-    value = MASK
-    for i in range(at, at + size):
-        value = CRC_TABLE[(value ^ np.uint64(data[i])) & np.uint64(255)] ^ (value >> np.uint64(8))
+def crc_bytes(data: Bytes, at: int, size: int, before: Any) -> Any:
+    """MySQL's `CRC32` of `size` bytes from `at`, or of a text of which `before` is the CRC-32 and they are the rest."""
+    value = np.uint64(before) ^ MASK
+    b, end = np.uint64(255), at + size
+    while at + 8 <= end:
+        low, high = value ^ read_whole_word(data, at), read_whole_word(data, at + 4)
+        value = CRC_TABLES[7, low & b] ^ CRC_TABLES[6, (low >> np.uint64(8)) & b]
+        value ^= CRC_TABLES[5, (low >> np.uint64(16)) & b] ^ CRC_TABLES[4, low >> np.uint64(24)]
+        value ^= CRC_TABLES[3, high & b] ^ CRC_TABLES[2, (high >> np.uint64(8)) & b]
+        value ^= CRC_TABLES[1, (high >> np.uint64(16)) & b] ^ CRC_TABLES[0, high >> np.uint64(24)]
+        at += 8
+    for i in range(at, end):
+        value = _turn_crc(value, data[i])
     return value ^ MASK
 
 
@@ -130,19 +154,6 @@ def md5_number(data: Bytes, at: int, size: int) -> Any:
     return number >> np.uint64(4)
 
 
-@njit(cache=True, nogil=True)
-def md5_hex(data: Bytes, at: int, size: int) -> Bytes:
-    """The 32 lower-case hex digits of the MD5 of `size` bytes from `at`."""
-    state = _md5(data, at, size)
-    out = np.zeros(32, np.uint8)
-    for i in range(16):
-        byte = (state[i // 4] >> np.uint64(8 * (i % 4))) & np.uint64(255)
-        for half in range(2):
-            digit = (byte >> np.uint64(4)) if half == 0 else (byte & np.uint64(15))
-            out[2 * i + half] = digit + np.uint64(48 if digit < 10 else 87)
-    return out
-
-
 @njit(cache=True, nogil=True, inline="always")
 def _is_before(data: Bytes, at: int, size: int, other: int, other_size: int) -> bool:
     """Whether one value's bytes come before another's."""
@@ -183,6 +194,26 @@ def hash_lookup3(data: Bytes, offsets: Offsets, valid: Bools, seed: int, rows: N
 
 
 @njit(cache=True, nogil=True)
+def hash_codes_lookup3(
+    data: Bytes, offsets: Offsets, codes: Codes, valid: Bools, seed: int, rows: NDArray[np.uint64]
+) -> tuple[Any, ...]:
+    """The same of values given by their place in a list of the distinct ones; also which of the list are there."""
+    hashes = np.empty(len(offsets) - 1, np.uint64)
+    used = np.zeros(len(hashes), np.bool_)
+    for k in range(len(hashes)):
+        hashes[k] = hash_bytes(data, offsets[k], offsets[k + 1] - offsets[k], seed)
+    high, low = np.int64(0), np.int64(0)
+    for row in range(len(valid)):
+        if valid[row]:
+            value = hashes[codes[row]]
+            used[codes[row]] = True
+            rows[row] ^= value
+            high += np.int64(value) >> 32
+            low += np.int64(value & MASK)
+    return (high, low), used
+
+
+@njit(cache=True, nogil=True)
 def finish_lookup3(rows: NDArray[np.uint64]) -> tuple[Any, Any]:
     """Sum of the rows' hashes as (high, low)."""
     high, low = np.int64(0), np.int64(0)
@@ -194,22 +225,36 @@ def finish_lookup3(rows: NDArray[np.uint64]) -> tuple[Any, Any]:
 
 
 @njit(cache=True, nogil=True)
-def hash_crc32(data: Bytes, offsets: Offsets, valid: Bools) -> Any:
-    """Sum of the CRC-32 of a column's values."""
+def hash_crc32(data: Bytes, offsets: Offsets, valid: Bools, place: int, rows: NDArray[np.uint64]) -> Any:
+    """Sum of the CRC-32 of a column's values; goes on with those of the `rows`: `|` between values, `~` for NULL."""
     total = np.int64(0)
     for row in range(len(valid)):
+        whole: Any = rows[row]
+        if place > 1:
+            whole = _turn_crc(whole ^ MASK, BAR) ^ MASK
         if valid[row]:
-            total += np.int64(crc_bytes(data, offsets[row], offsets[row + 1] - offsets[row]))
+            at, size = offsets[row], offsets[row + 1] - offsets[row]
+            total += np.int64(crc_bytes(data, at, size, np.uint64(0)))
+            whole = crc_bytes(data, at, size, whole)
+        else:
+            whole = _turn_crc(whole ^ MASK, TILDE) ^ MASK
+        rows[row] = whole
     return total
 
 
 @njit(cache=True, nogil=True)
-def hash_row_crc32(data: Bytes, offsets: Offsets) -> Any:
-    """Sum of the CRC-32 of the hex digits of the MD5 of each row's text."""
+def finish_crc32(rows: NDArray[np.uint64]) -> Any:
+    """Sum of the CRC-32 of the decimal digits of the CRC-32 of each row's text."""
     total = np.int64(0)
-    for row in range(len(offsets) - 1):
-        digits = md5_hex(data, offsets[row], offsets[row + 1] - offsets[row])
-        total += np.int64(crc_bytes(digits, 0, 32))
+    for row in range(len(rows)):
+        unit = np.uint64(1)
+        while rows[row] // unit > np.uint64(9):
+            unit *= np.uint64(10)
+        value = MASK
+        while unit > np.uint64(0):
+            value = _turn_crc(value, np.uint64(48) + rows[row] // unit % np.uint64(10))
+            unit //= np.uint64(10)
+        total += np.int64(value ^ MASK)
     return total
 
 
@@ -274,48 +319,31 @@ def _count_digits(number: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def measure_values(offsets: Offsets, valid: Bools, with_length: bool) -> Ints:
-    """Bytes that each value of a column may take in the text of its row."""
+def measure_values(offsets: Offsets, valid: Bools) -> Ints:
+    """Bytes that each value of a column takes in the text of its row."""
     sizes = np.ones(len(valid), np.int64)
     for row in range(len(valid)):
         if valid[row]:
             size = offsets[row + 1] - offsets[row]
-            sizes[row] = size + 1 + (_count_digits(size) if with_length else 0)
+            sizes[row] = size + 1 + _count_digits(size)
     return sizes
 
 
 @njit(cache=True, nogil=True)
-def append_values(
-    out: Bytes, starts: Ints, ends: Ints, data: Bytes, offsets: Offsets, valid: Bools, with_length: bool
-) -> None:
-    """Put the values of a column at the end of the texts of their rows: `12:value` and `~`, or with `|` between."""
+def append_values(out: Bytes, ends: Ints, data: Bytes, offsets: Offsets, valid: Bools) -> None:
+    """Put the values of a column at the end of the texts of their rows: `12:value`, `~` for NULL."""
     for row in range(len(valid)):
         at, size = ends[row], offsets[row + 1] - offsets[row]
-        if with_length:
-            if valid[row]:
-                digits = _count_digits(size)
-                rest = size
-                for i in range(digits - 1, -1, -1):
-                    out[at + i] = 48 + rest % 10
-                    rest //= 10
-                at += digits
-            out[at] = 58 if valid[row] else 126
-            at += 1
-        elif valid[row] and at > starts[row]:
-            out[at] = 124
-            at += 1
         if valid[row]:
+            digits = _count_digits(size)
+            rest = size
+            for i in range(digits - 1, -1, -1):
+                out[at + i] = 48 + rest % 10
+                rest //= 10
+            out[at + digits] = 58
+            at += digits + 1
             out[at : at + size] = data[offsets[row] : offsets[row + 1]]
-            at += size
-        ends[row] = at
-
-
-@njit(cache=True, nogil=True)
-def close_up(data: Bytes, starts: Ints, ends: Ints) -> tuple[Any, ...]:
-    """The texts of rows without the room left between them: their bytes and offsets."""
-    offsets = np.zeros(len(ends) + 1, np.int32)
-    for row in range(len(ends)):
-        size = ends[row] - starts[row]
-        offsets[row + 1] = offsets[row] + size
-        data[offsets[row] : offsets[row + 1]] = data[starts[row] : ends[row]]
-    return data[: offsets[-1]], offsets
+            ends[row] = at + size
+        else:
+            out[at] = TILDE
+            ends[row] = at + 1
