@@ -36,13 +36,17 @@ def match_all(matcher: Matcher, queries: Sequence[Query], processes: int = 1) ->
 
 @contextmanager
 def _without_collector() -> Iterator[None]:
-    """No search for cycles, which would walk the whole gazetteer again and again: matching makes none."""
+    """No search for cycles, which would walk the whole gazetteer again and again: matching makes none.
+
+    What there is by the end (the gazetteer, what is remembered of it, the answers) is left out of later searches too.
+    """
     was_on = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         if was_on:
+            gc.freeze()
             gc.enable()
 
 

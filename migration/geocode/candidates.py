@@ -57,7 +57,8 @@ def find_candidates(
                     )
                 )
     found = [c for c in found if not c.reading.is_doubtful or c.name in ("AGREE", "SPELT")]
-    found.sort(key=lambda c: (-c.score, c.level is not MatchLevel.UPRN, c.uprn, c.row))
+    if len(found) > 1:
+        found.sort(key=lambda c: (-c.score, c.level is not MatchLevel.UPRN, c.uprn, c.row))
     return found
 
 
@@ -77,7 +78,7 @@ def lone_flat_exists(gazetteer: Gazetteer, top: Candidate, readings: Iterable[Re
 
     Not where the candidate is that flat, of the building named.
     """
-    lone = {r.flat for r in readings if r.order == "flat_without_number"} - {top.reading.flat}
+    lone = {r.flat for r in readings if r.order == "flat_without_number" and r.flat != top.reading.flat}
     return bool(lone) and any(gazetteer.premises.has_flat(s, lone) for s in top.resolution.streets)
 
 
@@ -182,7 +183,7 @@ def _prefer_in_force(
     gazetteer: Gazetteer, hits: list[tuple[Premises, str, str]], recorded_on: date | None
 ) -> list[tuple[Premises, str, str]]:
     """Where several entries fit, those in force on the day recorded (or not historic, where no day is known)."""
-    if len({h[0].uprn for h in hits}) < 2:
+    if len(hits) < 2 or len({h[0].uprn for h in hits}) < 2:
         return hits
     current = [h for h in hits if force_flag(gazetteer, h[0], recorded_on) == "IN"]
     return current or hits
@@ -233,7 +234,8 @@ def _weigh(
     )
     row = premises.row if level is MatchLevel.UPRN or not premises.flat else -1 - premises.row
     uprn = premises.uprn if row >= 0 else premises.parent
-    return Candidate(score, uprn, row, level, resolution, reading, number, flat, name, tail, force, pc, adjacent, span)
+    fields = (score, uprn, row, level, resolution, reading, number, flat, name, tail, force, pc, adjacent, span)
+    return tuple.__new__(Candidate, fields)
 
 
 def _name_flag(reading: Reading, premises: Premises, number: str) -> str:

@@ -10,10 +10,11 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from migration.geocode.rules import LocationClass
-from migration.geocode.text import BREAK, SLASH, tokenise
+from migration.geocode.text import BREAK, SLASH, TOKEN_CACHE, tokenise
 from migration.geocode.vocabulary import vocabulary
 
 _ROAD = re.compile(r"[MAB]\d{1,4}M?")
+_PLACELESS, _BEGINS_PHRASE, _ROAD_NUMBER = 1, 2, 4
 _ONLY_FIRST = frozenset({"NR", "NEAR", "OFF", "TOWARDS", "NEARBY", "BETWEEN"})
 """Cues that are postal filler further on (`Rose Cottage, near Perth`)."""
 _MARKER_WORDS = frozenset(
@@ -72,11 +73,15 @@ def _phrases() -> tuple[dict[str, tuple[tuple[str, ...], ...]], frozenset[str]]:
 
 def classify(tokens: tuple[str, ...]) -> Classified:
     """Class of a text by its words; ADDRESS where nothing says otherwise."""
-    words = [t for t in tokens if t not in (BREAK, SLASH) and (len(t) > 1 or t.isalnum())]
-    if vocabulary().placeless.issuperset(words):
+    any_mark, every_mark = 0, _PLACELESS
+    for mark in map(_mark, tokens):
+        any_mark |= mark
+        every_mark &= mark
+    if every_mark & _PLACELESS:
+        words = [t for t in tokens if _is_word(t)]
         return Classified(LocationClass.UNUSABLE, (), " ".join(words), len(words))
-    kinds, first = _phrases()
-    if not first.isdisjoint(tokens):
+    if any_mark & _BEGINS_PHRASE:
+        kinds, _ = _phrases()
         plain = tuple(t for t in tokens if t != BREAK)
         if plain in kinds["unusable"]:
             return Classified(LocationClass.UNUSABLE, (), " ".join(plain), len(plain))
@@ -86,9 +91,22 @@ def classify(tokens: tuple[str, ...]) -> Classified:
         found = _find_cue(tokens, kinds)
         if found is not None:
             return found
-    if _is_road_marker(tokens):
+    if any_mark & _ROAD_NUMBER and _is_road_marker(tokens):
         return Classified(LocationClass.ROAD_MARKER, tokens)
     return Classified(LocationClass.ADDRESS, tokens)
+
+
+@lru_cache(maxsize=TOKEN_CACHE)
+def _mark(token: str) -> int:
+    """What a token can be by itself: no place, the beginning of a phrase, a numbered road."""
+    _, first = _phrases()
+    placeless = _PLACELESS if not _is_word(token) or token in vocabulary().placeless else 0
+    begins = _BEGINS_PHRASE if token in first else 0
+    return placeless | begins | (_ROAD_NUMBER if _ROAD.fullmatch(token) else 0)
+
+
+def _is_word(token: str) -> bool:
+    return token not in (BREAK, SLASH) and (len(token) > 1 or token.isalnum())
 
 
 def looks_like_junction(tokens: tuple[str, ...]) -> bool:

@@ -51,6 +51,7 @@ _PARENTS = (
 )
 """From fine to coarse. What can make a match wrong by itself (how the street was read, rivals, number, flat, order of
 the reading, unknown words) is never dropped: a rare convention does not borrow the record of a common one."""
+_PLACES = tuple(tuple(FIELDS.index(name) for name in names) for names in _PARENTS)
 
 
 def wilson_lower(right: int, seen: int, z: float = Z) -> float:
@@ -103,25 +104,29 @@ class Calibration:
 
 def build_calibration(*sets: Counts) -> Calibration:
     """A calibration from sets of pattern, matches seen and matches right."""
-    by_set = tuple(_count_grains(rows) for rows in sets) if len(sets) > 1 else ()
-    return Calibration(_count_grains(row for rows in sets for row in rows), by_set)
+    keys: dict[str, tuple[str, ...]] = {}
+    by_set = tuple(_count_grains(rows, keys) for rows in sets) if len(sets) > 1 else ()
+    return Calibration(_count_grains((row for rows in sets for row in rows), keys), by_set)
 
 
-def _count_grains(rows: Iterable[tuple[str, int, int]]) -> Grains:
-    grains: list[dict[str, list[int]]] = [defaultdict(lambda: [0, 0]) for _ in _PARENTS]
+def _count_grains(rows: Iterable[tuple[str, int, int]], keys: dict[str, tuple[str, ...]]) -> Grains:
+    """Counts at every grain; `keys` remembers the parents of a pattern between sets."""
+    grains: list[dict[str, tuple[int, int]]] = [{} for _ in _PARENTS]
     for pattern, seen, right in rows:
-        for grain, counts in enumerate(grains):
-            cell = counts[_coarsen(pattern, grain)]
-            cell[0] += seen
-            cell[1] += right
-    return tuple({k: (v[0], v[1]) for k, v in counts.items()} for counts in grains)
+        found = keys.get(pattern)
+        if found is None:
+            found = keys[pattern] = tuple(_coarsen(pattern, grain) for grain in range(len(_PARENTS)))
+        for counts, key in zip(grains, found, strict=True):
+            seen_before, right_before = counts.get(key, (0, 0))
+            counts[key] = (seen_before + seen, right_before + right)
+    return tuple(grains)
 
 
 def _coarsen(pattern: str, grain: int) -> str:
     if grain == 0:
         return pattern
-    parts = dict(zip(FIELDS, pattern.split("|"), strict=False))
-    return "|".join(parts.get(name, "") for name in _PARENTS[grain])
+    parts = pattern.split("|") + [""] * len(FIELDS)
+    return "|".join([parts[i] for i in _PLACES[grain]])
 
 
 @lru_cache(maxsize=1)

@@ -16,6 +16,8 @@ _NUMERIC = re.compile(r"(?<![0-9.])(\d{6})(?:\.\d+)?[\s,/]+(\d{6,7})(?:\.\d+)?(?
 _SHORT = re.compile(r"\s*(\d{3})[\s,/]*(\d{3,4})\s*")
 LEAST_FIGURES_IN_TEXT = 3
 """Figures each way that a lettered reference inside other text must have: `NO 12 34` is more often a house number."""
+_FIGURES = re.compile(r"\d" * LEAST_FIGURES_IN_TEXT)
+"""What every reference in text has: looked for first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ def find_grid_reference(text: str, column: str = "") -> tuple[LegacyPoint | None
         point = read_grid_reference(column)
         if point is not None:
             return point, text
-    if any(c.isdigit() for c in text):
+    if _FIGURES.search(text) is not None:
         for pattern, read in ((_LETTERED, _read_lettered), (_NUMERIC, _read_numeric)):
             match = pattern.search(text)
             if match and len(match[match.lastindex or 1]) >= LEAST_FIGURES_IN_TEXT:

@@ -68,8 +68,8 @@ class Candidate(NamedTuple):
         adjacent = "ADJACENT" if self.is_adjacent else "APART"
         return "|".join(
             (
-                self.level.value,
-                r.how.value,
+                self.level,
+                r.how,
                 self.pc,
                 r.place,
                 r.division,
@@ -114,6 +114,20 @@ class Match(NamedTuple):
     beat: str | None = None
     margin: float | None = None
     evidence: str = "{}"
+
+
+def write_decision(roles: str, pattern: str, score: int, alternatives: list[list[int]]) -> str:
+    """Evidence of a decided address, as `write_evidence` writes it and in less time: nothing needs escaping."""
+    parts = [f'"roles":"{roles}"', f'"pattern":"{pattern}"']
+    if score:
+        parts.append(f'"score":{score}')
+    if alternatives:
+        parts.append(f'"alternatives":{_compact(alternatives)}')
+    return "{" + ",".join(parts) + "}"
+
+
+def _compact(pairs: list[list[int]]) -> str:
+    return "[" + ",".join([f"[{uprn},{points}]" for uprn, points in pairs]) + "]"
 
 
 def write_evidence(**parts: object) -> str:

@@ -11,7 +11,7 @@ from migration.geocode.candidates import same_name
 from migration.geocode.classify import Classified
 from migration.geocode.confidence import ACCEPT_COARSE, Calibration
 from migration.geocode.coordinates import LegacyPoint, distance_m
-from migration.geocode.evidence import Candidate, Hypothesis, Match, Query, write_evidence
+from migration.geocode.evidence import Candidate, Hypothesis, Match, Query, write_decision, write_evidence
 from migration.geocode.gazetteer.index import Gazetteer
 from migration.geocode.roles import role_string
 from migration.geocode.rules import LocationClass, MatchLevel, MatchRule, Refusal, StreetHow
@@ -78,18 +78,16 @@ class Ladder:
         others: list[Candidate],
         margin: float | None,
         refusal: Refusal | None,
-        confidence: float,
+        pattern: str,
     ) -> Match:
         """The match of the best candidate: UPRN, its building, or what the ladder gives below that."""
         alternatives = [[c.uprn, top.score - c.score] for c in others[:ALTERNATIVES]]
         roles = role_string(tokens, best, top.reading)
-        pattern = top.pattern()
         if refusal is None:
-            evidence = write_evidence(roles=roles, pattern=pattern, score=top.score, alternatives=alternatives)
+            evidence = write_decision(roles, pattern, top.score, alternatives)
+            confidence = self.calibration.confidence(pattern)
             return self._at_premises(top, MatchLevel.UPRN, choose_rule(top), confidence, None, margin, evidence)
-        evidence = write_evidence(
-            roles=roles, pattern=pattern, score=top.score, alternatives=[[top.uprn, 0], *alternatives]
-        )
+        evidence = write_decision(roles, pattern, top.score, [[top.uprn, 0], *alternatives])
         building = self._building(top, others, refusal)
         if building is not None:
             at_building = self.calibration.confidence("BUILDING" + pattern[pattern.index("|") :])
@@ -143,8 +141,10 @@ class Ladder:
 
     def _class_of(self, c: Candidate, row: int) -> LocationClass:
         """PLACE where the text names the organisation that is there, else ADDRESS."""
+        if not c.reading.name:
+            return LocationClass.ADDRESS
         organisation = self.gazetteer.dictionaries["org_key"][self.gazetteer.columns["org_key"][row]]
-        is_named = bool(c.reading.name) and bool(organisation) and same_name(c.reading.name, organisation)
+        is_named = bool(organisation) and same_name(c.reading.name, organisation)
         return LocationClass.PLACE if is_named else LocationClass.ADDRESS
 
     def fall(

@@ -34,7 +34,7 @@ from migration.geocode.split import (
     premises_key,
 )
 from migration.geocode.streets import Resolution, StreetResolver, Where
-from migration.geocode.text import fold, tokenise
+from migration.geocode.text import fold, tokenise_folded
 from migration.geocode.vocabulary import vocabulary
 
 _JOINING = frozenset({"/", "AND", "AT"})
@@ -71,7 +71,7 @@ class Matcher:
         postcode = self._choose_postcode(query.postcode, in_text)
         point = check_coordinates(query.easting, query.northing, query.is_default_point)
         grid, rest = find_grid_reference(rest, query.grid_ref)
-        tokens = tokenise(rest)
+        tokens = tokenise_folded(rest)
         classified = classify(tokens)
         return self.ladder.with_point(
             self._match_classified(query, classified, tokens, postcode), grid or point, grid is not None
@@ -139,12 +139,13 @@ class Matcher:
 
     def where(self, query: Query, postcode: str, places: list[Span] | tuple[Span, ...]) -> Where:
         """What the record says of its place."""
-        return Where(postcode, tuple(sorted({p.key for p in places})), query.division)
+        keys = tuple([p.key for p in places])
+        return Where(postcode, keys if len(keys) < 2 else tuple(sorted(set(keys))), query.division)
 
     def _outside(self, places: list[Span], postcode: str) -> bool:
         if postcode and (is_outside(postcode) or postcode in self.gazetteer.postcodes):
             return is_outside(postcode)
-        outside = vocabulary().outside
+        outside = vocabulary().outside if places else ()
         return any(p.key in outside and p.key not in self.gazetteer.localities for p in places)
 
     def _read_exact(self, query: Query, tokens: tuple[str, ...], postcode: str, found: list[Span]) -> list[Hypothesis]:
@@ -164,8 +165,8 @@ class Matcher:
                 continue
             words = tuple(tokens[span.start : span.end])
             for key, how in self.resolver.find_similar(words):
-                hypothesis = self.hypothesis(query, tokens, postcode, found, span, key, how)
-                if hypothesis.resolution is not None and _has_support(hypothesis.resolution):
+                hypothesis = self.hypothesis(query, tokens, postcode, found, span, key, how, needs_support=True)
+                if hypothesis.resolution is not None:
                     hypotheses.append(hypothesis)
         return hypotheses
 
@@ -178,13 +179,16 @@ class Matcher:
         span: Span,
         key: str,
         how: StreetHow,
+        needs_support: bool = False,
     ) -> Hypothesis:
-        """A window as the street `key`, with what is left of the tokens as its premises."""
+        """A window as the street `key`, with what is left of the tokens as its premises; unresolved without support."""
         places = choose_places(tokens, found, span)
         premises = premises_key(tokens, span, places)
         readings = read_premises(premises)
         places += self._misspelt_place(tokens, span, readings[0].tail)
         resolution = self.resolver.resolve(key, how, self.where(query, postcode, places))
+        if needs_support and resolution is not None and not _has_support(resolution):
+            resolution = None
         candidates: list[Candidate] = []
         if resolution is not None and self.gazetteer.has_premises:
             adjacent = is_adjacent(tokens, span, places)
@@ -197,9 +201,11 @@ class Matcher:
     def _misspelt_place(self, tokens: tuple[str, ...], street: Span, tail: str) -> list[Span]:
         """The words behind the street as the place they misspell, where there is just one."""
         meant = self.spelling.find(tail) if tail else None
+        if meant is None:
+            return []
         words = tuple(tail.split(" "))
         for start in range(street.end, len(tokens) - len(words) + 1):
-            if meant is not None and tokens[start : start + len(words)] == words:
+            if tokens[start : start + len(words)] == words:
                 return [Span(start, start + len(words), meant)]
         return []
 
@@ -208,8 +214,8 @@ class Matcher:
     ) -> Match:
         """Accept the best candidate, or say why not and fall to the next coarser level."""
         top = best.candidates[0]
-        everything = [c for h in hypotheses for c in h.candidates]
-        others = sorted((c for c in everything if c.uprn != top.uprn), key=lambda c: (-c.score, c.uprn))
+        others = [c for h in hypotheses for c in h.candidates if c.uprn != top.uprn]
+        others.sort(key=lambda c: (-c.score, c.uprn))
         margin = float(top.score - others[0].score) if others else None
         refusal = _why_not(top, others, margin)
         if refusal is None and _is_other_name(top, best.tokens):
@@ -218,10 +224,10 @@ class Matcher:
             refusal = Refusal.TWO_READINGS
         if refusal is None and _has_other_type(best, hypotheses):
             refusal = Refusal.STREET_AMBIGUOUS
-        confidence = self.calibration.confidence(top.pattern())
-        if refusal is None and top.level is MatchLevel.UPRN and confidence < ACCEPT_UPRN:
+        pattern = top.pattern()
+        if refusal is None and top.level is MatchLevel.UPRN and self.calibration.confidence(pattern) < ACCEPT_UPRN:
             refusal = Refusal.LOW_CONFIDENCE
-        return self.ladder.settle(query, best.tokens, postcode, best, top, others, margin, refusal, confidence)
+        return self.ladder.settle(query, best.tokens, postcode, best, top, others, margin, refusal, pattern)
 
     def _fall(
         self, query: Query, tokens: tuple[str, ...], postcode: str, places: list[Span], hypotheses: list[Hypothesis]
@@ -239,8 +245,8 @@ class Matcher:
 
 def _best(hypotheses: list[Hypothesis]) -> Hypothesis | None:
     found = [h for h in hypotheses if h.candidates]
-    if not found:
-        return None
+    if len(found) < 2:
+        return found[0] if found else None
     return min(found, key=lambda h: (-h.candidates[0].score, h.candidates[0].uprn, h.span.start if h.span else 0))
 
 

@@ -38,11 +38,12 @@ def match_place(
 
 def names_organisation(gazetteer: Gazetteer, tokens: tuple[str, ...]) -> bool:
     """Whether a segment begins with the name of an organisation, alone or before a number or street."""
-    for start in range(len(tokens)):
-        if tokens[start] in (BREAK, SLASH) or (start and tokens[start - 1] not in (BREAK, SLASH)):
+    lengths = gazetteer.place_lengths
+    for start in [i for i, token in enumerate(tokens) if token in lengths]:
+        if start and tokens[start - 1] not in (BREAK, SLASH):
             continue
         key = ""
-        longest = min(LONGEST_NAME, gazetteer.place_lengths.get(tokens[start], 0))
+        longest = min(LONGEST_NAME, lengths[tokens[start]])
         for end in range(start + 1, min(start + longest, len(tokens)) + 1):
             key = f"{key} {tokens[end - 1]}" if key else tokens[start]
             rows = gazetteer.places.get(key)

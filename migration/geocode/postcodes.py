@@ -13,7 +13,10 @@ from migration.geocode.vocabulary import vocabulary
 _UNIT = re.compile(r"([A-Z]{1,2}\d[A-Z\d]?)\s*(\d[ABD-HJLNP-UW-Z]{2})")
 _LOOSE = re.compile(r"([A-Z0-9]{2,4})\s*([0-9OISZ][A-Z0-9]{2})")
 _IN_TEXT = re.compile(r"(?<![A-Z0-9/])([A-Z]{1,2}\d[A-Z\d]?)\s*(\d[ABD-HJLNP-UW-Z]{2})(?![A-Z0-9/])")
+_INWARD = re.compile(r"\d[ABD-HJLNP-UW-Z][ABD-HJLNP-UW-Z]")
+"""What every postcode ends with: most texts have none, and looking for it is quick."""
 _LOOSE_AT_END = re.compile(r"(?<![A-Z0-9/])([A-Z]{1,2}[0-9OISZ][0-9OISZ]?)\s+([0-9OISZ][A-Z0-9]{2})\s*$")
+_LOOSE_DIGITS = frozenset("0123456789OISZ")
 _TO_DIGIT = str.maketrans("OISZ", "0152")
 _TO_LETTER = str.maketrans("0152", "OISZ")
 _OUTWARD = re.compile(r"([A-Z]{1,2})(\d[A-Z\d]?)")
@@ -46,10 +49,12 @@ def _repair(compact: str) -> str | None:
 
 def find_postcode(text: str) -> tuple[str | None, str]:
     """The postcode in a folded text and the text without it; the last one where there are several."""
-    found = list(_IN_TEXT.finditer(text))
-    if found:
-        return f"{found[-1][1]} {found[-1][2]}", _IN_TEXT.sub(" ", text)
-    loose = _LOOSE_AT_END.search(text)
+    if _INWARD.search(text) is not None:
+        found = list(_IN_TEXT.finditer(text))
+        if found:
+            return f"{found[-1][1]} {found[-1][2]}", _IN_TEXT.sub(" ", text)
+    last = text.split()[-1:]
+    loose = _LOOSE_AT_END.search(text) if last and len(last[0]) == 3 and last[0][0] in _LOOSE_DIGITS else None
     if loose is not None:
         repaired = _repair(loose[1] + loose[2])
         if repaired is not None:
@@ -74,6 +79,7 @@ def area(postcode: str) -> str:
     return match[1] if match else ""
 
 
+@lru_cache(maxsize=400_000)
 def is_outside(postcode: str) -> bool:
     """Whether the postcode belongs to no Scottish area. `TD` and `DG` straddle the border and count as Scottish."""
     return area(postcode) not in vocabulary().scottish_areas

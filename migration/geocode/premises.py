@@ -6,6 +6,7 @@ for in every reading, as used, as filler or as unused; a number is never dropped
 both returned; the gazetteer decides between them, and where both fit nobody does.
 """
 
+import re
 from functools import lru_cache
 
 from migration.geocode.flats import identifier_code, read_sub_building
@@ -15,14 +16,47 @@ from migration.geocode.text import BREAK, SLASH
 from migration.geocode.vocabulary import vocabulary
 
 STREET = "@"
+_BREAKS = f"{BREAK} "
+_ANY_NUMBER = re.compile(r"[1-9][0-9]{0,3}")
+_STAND_IN = "9876"
+_STAND_IN_VALUE = 9876
+"""Stands for a house number of up to four figures, none of which changes how the words about it are read."""
+_TAKE_NUMBER = (SLASH, "NO", "NUMBER", "FL", *sorted(vocabulary().unit_classes))
+"""Before a number: it says which flat or unit, or belongs to what was slashed."""
 _FLOOR_LETTERS = {"G": "0", "B": "-1", "T": "T"}
 _WITHIN_NAMES = ("OF", "THE")
 _POINTS = frozenset({"N", "E", "S", "W"})
 
 
-@lru_cache(maxsize=300_000)
+@lru_cache(maxsize=100_000)
 def read_premises(key: str) -> tuple[Reading, ...]:
-    """Readings of premises tokens joined by spaces, likeliest first; one empty reading where there are none."""
+    """Readings of premises tokens joined by spaces, likeliest first; one empty reading where there are none.
+
+    A plain number before the street is put in after the rest was read: what else a text says has few forms.
+    """
+    key = key.rstrip(_BREAKS)
+    before, street, after = key.partition(STREET)
+    before = before.rstrip(_BREAKS) if street else ""
+    head, _, number = before.rpartition(" ")
+    if not _ANY_NUMBER.fullmatch(number) or number in head or _STAND_IN in key or head.endswith(_TAKE_NUMBER):
+        return read_form(key)
+    form = f"{head} {_STAND_IN} {street}{after}" if head else f"{_STAND_IN} {street}{after}"
+    value = int(number)
+    return tuple([_put_number(reading, number, value) for reading in read_form(form)])
+
+
+def _put_number(reading: Reading, number: str, value: int) -> Reading:
+    """A reading with the house number where the stand-in for it was read, as number or as flat."""
+    if reading.number == _STAND_IN_VALUE:
+        return tuple.__new__(Reading, (value, *reading[1:]))
+    if _STAND_IN in reading.flat:
+        return reading._replace(flat=reading.flat.replace(_STAND_IN, number))
+    return reading
+
+
+@lru_cache(maxsize=100_000)
+def read_form(key: str) -> tuple[Reading, ...]:
+    """Readings of premises tokens as they stand."""
     readings = _read(key)
     spelt = put_right(key)
     if spelt is not None:

@@ -16,7 +16,7 @@ from migration.geocode.gazetteer.index import Street
 from migration.geocode.premises import read_premises
 from migration.geocode.rules import MatchLevel, StreetHow
 from migration.geocode.split import Span, choose_places, find_streets, is_adjacent, premises_key
-from migration.geocode.streets import HOW_POINTS, Resolution, division_flag, place_flag, postcode_reach, score_place
+from migration.geocode.streets import HOW_POINTS, Resolution, division_flag, place_flag, score_place
 from migration.geocode.text import BREAK, SLASH
 from migration.geocode.vocabulary import vocabulary
 
@@ -136,7 +136,7 @@ def _named_resolution(
     street = matcher.gazetteer.streets[street_id]
     place = place_flag(matcher.gazetteer, street, tuple(sorted({p.key for p in places})))
     division = division_flag(street, query.division)
-    pc = postcode_reach(matcher.gazetteer, postcode).flag(street) if postcode else "NONE"
+    pc = matcher.resolver.postcodes.reach(postcode).flag(street) if postcode else "NONE"
     score = score_place(pc, place, division) + HOW_POINTS[StreetHow.NONE]
     return Resolution(street.key, StreetHow.NONE, (street_id,), score, pc, place, division, ())
 

@@ -5,6 +5,7 @@ name that agreed or was kept, F filler, U unused, - break). Must hold: as many l
 word.
 """
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from migration.geocode.readings import Reading
@@ -24,22 +25,18 @@ def _mark_spans(roles: list[str], hypothesis: "Hypothesis") -> None:
 
 def role_string(tokens: tuple[str, ...], hypothesis: "Hypothesis | None", reading: Reading | None) -> str:
     """Roles of the tokens under a hypothesis."""
-    roles = ["-" if t in (BREAK, SLASH) else "?" for t in tokens]
+    rest = "U" if reading is None or reading.has_unused_number else "P"
+    special = _plain_roles()
+    if reading is not None and (reading.name or reading.tail):
+        tail, names = dict.fromkeys(reading.tail.split(" "), "U"), dict.fromkeys(reading.name.split(" "), "N")
+        special = {**special, **tail, **names, BREAK: "-", SLASH: "-"}
+    roles = [special.get(token, rest) for token in tokens]
     if hypothesis is not None:
         _mark_spans(roles, hypothesis)
-    names = frozenset(reading.name.split(" ")) if reading is not None and reading.name else frozenset()
-    tail = frozenset(reading.tail.split(" ")) if reading is not None and reading.tail else frozenset()
-    blocked = reading is None or reading.has_unused_number
-    fillers = vocabulary().fillers
-    for i, role in enumerate(roles):
-        if role == "?":
-            token = tokens[i]
-            if token in names:
-                roles[i] = "N"
-            elif token in tail:
-                roles[i] = "U"
-            elif token in fillers:
-                roles[i] = "F"
-            else:
-                roles[i] = "U" if blocked else "P"
     return "".join(roles)
+
+
+@lru_cache(maxsize=1)
+def _plain_roles() -> dict[str, str]:
+    """Role of the tokens that have one of their own."""
+    return {**dict.fromkeys(vocabulary().fillers, "F"), BREAK: "-", SLASH: "-"}

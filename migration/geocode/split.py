@@ -4,11 +4,12 @@ Enters: tokens and the gazetteer's names. Leaves: street windows (where, how lon
 premises key of a window. Must hold: windows and spans never cross a break; each token gets exactly one role.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from migration.geocode.gazetteer.index import Gazetteer
 from migration.geocode.premises import STREET
-from migration.geocode.text import BREAK, SLASH
+from migration.geocode.text import BREAK, SLASH, TOKEN_CACHE
 from migration.geocode.vocabulary import vocabulary
 
 ROLE_STREET, ROLE_PLACE, ROLE_PREMISES, ROLE_FILLER, ROLE_BREAK = "S", "L", "P", "F", "-"
@@ -28,11 +29,8 @@ def find_spans(tokens: tuple[str, ...], lengths: dict[str, int], keys: object) -
     spans: list[Span] = []
     count = len(tokens)
     covered = 0
-    for i in range(count):
-        most = lengths.get(tokens[i])
-        if most is None:
-            continue
-        for end in range(min(count, i + most), max(i, covered), -1):
+    for i in [i for i, token in enumerate(tokens) if token in lengths]:
+        for end in range(min(count, i + lengths[tokens[i]]), max(i, covered), -1):
             key = tokens[i] if end == i + 1 else " ".join(tokens[i:end])
             if key in keys:  # type: ignore[operator]
                 spans.append(Span(i, end, key))
@@ -53,10 +51,13 @@ class PlaceNames:
         words = vocabulary()
         self._known = frozenset(gazetteer.localities) | words.counties | words.outside
         self._lengths = gazetteer.locality_lengths
+        self._last: tuple[tuple[str, ...], list[Span]] = ((), [])
 
     def find(self, tokens: tuple[str, ...]) -> list[Span]:
-        """Windows that name a place, word for word."""
-        return find_spans(tokens, self._lengths, self._known)
+        """Windows that name a place, word for word; the same words are asked for several times on end."""
+        if tokens is not self._last[0]:
+            self._last = (tokens, find_spans(tokens, self._lengths, self._known))
+        return self._last[1]
 
     def __contains__(self, key: str) -> bool:
         return key in self._known
@@ -78,27 +79,21 @@ def choose_places(tokens: tuple[str, ...], spans: list[Span], street: Span | Non
 
 def premises_key(tokens: tuple[str, ...], street: Span | None, places: list[Span]) -> str:
     """The other tokens joined, `@` where the street stood."""
-    start, end = (street.start, street.end) if street else (-1, -1)
-    taken = {i for span in places for i in range(span.start, span.end)}
-    kept: list[str] = []
-    for i, token in enumerate(tokens):
-        if start <= i < end:
-            if i == start:
-                kept.append(STREET)
-        elif i not in taken:
-            kept.append(token)
+    kept = list(tokens)
+    for span in sorted([*places, street] if street else places, reverse=True):
+        kept[span.start : span.end] = (STREET,) if span is street else ()
     return " ".join(kept)
 
 
 def is_adjacent(tokens: tuple[str, ...], street: Span, places: list[Span]) -> bool:
     """Whether a word that is no number, unit, place or filler touches the street, and so may belong to its name."""
-    taken = {i for span in places for i in range(span.start, span.end)}
     for i in (street.start - 1, street.end):
-        if 0 <= i < len(tokens) and i not in taken and _is_name_word(tokens[i]):
+        if 0 <= i < len(tokens) and _is_name_word(tokens[i]) and not any(p.start <= i < p.end for p in places):
             return True
     return False
 
 
+@lru_cache(maxsize=TOKEN_CACHE)
 def _is_name_word(token: str) -> bool:
     if token in (BREAK, SLASH) or (len(token) == 1 and token not in ("N", "S", "E", "W")):
         return False

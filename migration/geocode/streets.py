@@ -15,7 +15,7 @@ from typing import NamedTuple
 from rapidfuzz.distance import OSA
 
 from migration.geocode.gazetteer.index import Gazetteer, Street
-from migration.geocode.postcodes import area, district, sector
+from migration.geocode.reach import PostcodeIndex
 from migration.geocode.respell import split_type
 from migration.geocode.rules import StreetHow
 from migration.geocode.vocabulary import vocabulary
@@ -75,11 +75,13 @@ class StreetResolver:
     sites: list[int] = field(default_factory=list)
     examples: list[Street] = field(default_factory=list)
     similar: dict[tuple[str, ...], tuple[tuple[str, StreetHow], ...]] = field(default_factory=dict)
+    meant: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
     deletions: dict[str, list[str]] = field(default_factory=dict)
     words: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         self.words = frozenset(w for key in self.gazetteer.aliases for w in key.split(" "))
+        self.postcodes = PostcodeIndex(self.gazetteer)
         self.sites, self.examples = group_sites(self.gazetteer.streets)
 
     def prepare(self) -> None:
@@ -113,8 +115,8 @@ class StreetResolver:
                     part = (points["NONE"], -street_id, "NONE", place, division)
                     groups.setdefault(streets[street_id].usrn, []).append(part)
             return _choose_group(key, groups, streets) if groups else None
-        reach = postcode_reach(self.gazetteer, where.postcode)
-        for street_id in self.gazetteer.aliases.get(key, ()):
+        reach = self.postcodes.reach(where.postcode)
+        for street_id in self.postcodes.near(key, reach.area):
             street = streets[street_id]
             pc = reach.flag(street)
             if pc == "CONFLICT":
@@ -191,6 +193,15 @@ class StreetResolver:
         return any(OSA.distance(token, word, score_cutoff=1) <= 1 for word in _identity_spellings())
 
     def _choices(self, token: str) -> list[tuple[str, int]]:
+        """A word and what it may be meant for, with the edits of each; it comes back in many windows of a text."""
+        found = self.meant.get(token)
+        if found is None:
+            if len(self.meant) > MEMO_SIZE:
+                self.meant.clear()
+            found = self.meant[token] = self._find_choices(token)
+        return found
+
+    def _find_choices(self, token: str) -> list[tuple[str, int]]:
         if token in vocabulary().identity_words or token[0].isdigit() or len(token) < 2:
             return [(token, 0)]
         if self._is_near_identity(token):
@@ -308,8 +319,10 @@ def _choose_group(
     key: str, groups: dict[int, list[tuple[int, int, str, str, str]]], streets: list[Street]
 ) -> Resolution:
     """The USRN whose best part has most points, with every other one that comes within the rival margin."""
-    best = sorted(((max(parts), usrn) for usrn, parts in groups.items()), reverse=True)
-    (points, _, pc, place, division), usrn = best[0]
+    best = sorted([(max(parts), usrn) for usrn, parts in groups.items()], reverse=True)
+    (points, street_id, pc, place, division), usrn = best[0]
+    if len(best) == 1 and len(groups[usrn]) == 1:
+        return Resolution(key, StreetHow.EXACT, (-street_id,), points, pc, place, division, ())
     groups = _join_surrogates(groups, usrn, streets)
     contradicted = place in ("NEAR", "CONFLICT", "MIXED")
     rivals = [
@@ -353,33 +366,6 @@ def division_flag(street: Street, division: str) -> str:
     if not division or not street.division:
         return "NONE"
     return "SAME" if street.division == division else "OTHER"
-
-
-class PostcodeReach(NamedTuple):
-    """A record's postcode taken apart once, and the streets that have it."""
-
-    exact: frozenset[int]
-    sector: str
-    district: str
-    area: str
-
-    def flag(self, street: Street) -> str:
-        """How far the postcode agrees with a street's; CONFLICT where even the area is another."""
-        if not street.areas:
-            return "NONE"
-        if street.id in self.exact:
-            return "EXACT"
-        if self.area not in street.areas:
-            return "CONFLICT"
-        if self.sector in street.sectors:
-            return "SECTOR"
-        return "DISTRICT" if self.district in street.districts else "OTHER"
-
-
-def postcode_reach(gazetteer: Gazetteer, postcode: str) -> PostcodeReach:
-    """The reach of a postcode that is not empty."""
-    exact = frozenset(gazetteer.postcode_streets.get(postcode, ()))
-    return PostcodeReach(exact, sector(postcode), district(postcode), area(postcode))
 
 
 def score_place(pc: str, place: str, division: str) -> int:

@@ -8,6 +8,7 @@ Refuses nothing: any text has tokens, perhaps none.
 import re
 import unicodedata
 from functools import lru_cache
+from itertools import chain
 
 from migration.geocode.vocabulary import vocabulary
 
@@ -42,17 +43,20 @@ def fold(text: str) -> str:
 
 def tokenise(text: str) -> tuple[str, ...]:
     """Tokens of a text, in canonical form (`ROAD` and `RD` are one token); never begins, ends or doubles a `BREAK`."""
-    tokens: list[str] = []
-    folded = fold(text)
+    return tokenise_folded(fold(text))
+
+
+def tokenise_folded(folded: str) -> tuple[str, ...]:
+    """Tokens of a text that is folded already."""
     if " -" in folded or "- " in folded:
         folded = _SPACED_RANGE.sub(_close_range, folded)
-    for raw in _TOKEN.findall(folded):
-        for token in _expand(raw):
-            if token == BREAK and (not tokens or tokens[-1] == BREAK):
-                continue
-            tokens.append(token)
-    if tokens and tokens[-1] == BREAK:
-        tokens.pop()
+    if "\n" in folded:
+        folded = folded.replace("\n", f" {BREAK} ")
+    tokens = list(chain.from_iterable(map(_tokens_of_word, folded.split())))
+    if BREAK in tokens:
+        tokens = [t for t, before in zip(tokens, (BREAK, *tokens), strict=False) if t != BREAK or before != BREAK]
+        if tokens and tokens[-1] == BREAK:
+            tokens.pop()
     return tuple(tokens)
 
 
@@ -60,6 +64,12 @@ def _close_range(found: re.Match[str]) -> str:
     """`70 - 74` as `70-74`, with all the readings that has, where it may be a range; else as it is."""
     first, last = int(found[1]), int(found[2])
     return f"{first}-{last}" if first < last <= first + WIDEST_RANGE else found[0]
+
+
+@lru_cache(maxsize=TOKEN_CACHE)
+def _tokens_of_word(word: str) -> tuple[str, ...]:
+    """Tokens of what stands between two spaces, its commas and brackets as breaks; no token reaches over a space."""
+    return tuple(token for raw in _TOKEN.findall(word) for token in _expand(raw))
 
 
 @lru_cache(maxsize=TOKEN_CACHE)

@@ -1,12 +1,13 @@
 """Geocoding a large table against a large SYNTHETIC gazetteer: wall time, CPU and peak memory, a step a process.
 
-    python tests/benchmarks/bench_geocode_scale.py make --folder F --entries 3340000 --queries 472000
+    python tests/benchmarks/bench_geocode_scale.py make --folder F --entries 3340000 --queries 5000000
     python tests/benchmarks/bench_geocode_scale.py compile --folder F
-    python tests/benchmarks/bench_geocode_scale.py match --folder F
+    python tests/benchmarks/bench_geocode_scale.py match --folder F --queries 472000
 
-`make` writes a gazetteer without a tenth of its entries, and addresses: half Scottish notations, half `address-errors`.
-`match` is `migrate geocode file` whole: loading the release, reading the table, matching with evidence, writing.
-Run with the project root on PYTHONPATH.
+`make` writes a gazetteer without a tenth of its entries, and addresses in an order of their own: half Scottish
+notations, half `address-errors`. It works through `PARTS` parts of the streets and goes on where it was stopped.
+`match` is `migrate geocode file` whole, on the first N addresses of that order: loading the release, reading the
+table, matching with evidence, writing. Run with the project root on PYTHONPATH.
 """
 
 import argparse
@@ -15,48 +16,89 @@ import json
 import resource
 import threading
 import time
-from collections.abc import Iterable
-from itertools import chain, zip_longest
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
+import duckdb
 
-from migration.geocode.calibrate import read_labels
 from migration.geocode.file import Roles, geocode_file
 from migration.geocode.gazetteer.build import build_gazetteer
 from migration.settings import Settings
-from tests.benchmarks.gazetteer_factory import write_gazetteer
-from tests.benchmarks.labelled_addresses import address_errors, scottish, split_gazetteer, write_labelled
+from tests.benchmarks.gazetteer_factory import COLUMNS, make_entries
+from tests.benchmarks.labelled_addresses import address_errors, is_held_out, scottish, write_labelled
 
 SEED = 6301
-ROLES = Roles({c: c for c in ("id", "text", "postcode", "division", "recorded_on")}, (), {})
+PARTS = 16
+"""Parts of the streets, each held in memory by itself: `address-errors` needs all that it may damage there."""
+QUERY_COLUMNS = ("text", "postcode", "division", "recorded_on")
+ROLES = Roles({c: c for c in ("id", *QUERY_COLUMNS)}, (), {})
 
 
 def make(folder: Path, entries: int, queries: int) -> dict[str, object]:
-    """Inputs. `address-errors` holds all that it may damage in memory: it is given the streets of an eighth."""
+    """Inputs: the gazetteer, labelled addresses of every part, and all of them as one table."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_gazetteer(folder / "full.csv", entries, SEED)
-    rows = split_gazetteer(folder / "full.csv", folder / "gazetteer.csv", SEED)
-    write_labelled(folder / "scottish.csv", scottish(rows, queries // 2, SEED + 1, SEED))
-    write_errors(folder, rows, queries // 2)
-    with (folder / "gazetteer.csv").open(encoding="utf-8", newline="") as file:
-        return {"entries": sum(1 for _ in csv.reader(file)) - 1}
+    if not (folder / "gazetteer.csv").exists():
+        write_entries(folder, entries)
+    for part in range(PARTS):
+        write_part(folder, part, queries // PARTS // 2)
+    return {"addresses": write_queries(folder)}
 
 
-def write_errors(folder: Path, rows: Iterable[dict[str, str]], queries: int) -> None:
-    some = [r for r in rows if int(r["usrn"]) % 8 == 0]
-    write_labelled(folder / "errors.csv", address_errors(some, queries, SEED + 2, SEED))
+def write_entries(folder: Path, entries: int) -> None:
+    """`gazetteer.csv` without the held-out entries, and all entries in `part-N.csv` by street."""
+    with ExitStack() as stack:
+        writers = []
+        for name in ("gazetteer.csv.writing", *(f"part-{part}.csv" for part in range(PARTS))):
+            file = stack.enter_context((folder / name).open("w", encoding="utf-8", newline=""))
+            writers.append(csv.DictWriter(file, COLUMNS, lineterminator="\n"))
+            writers[-1].writeheader()
+        for row in make_entries(entries, SEED):
+            writers[1 + int(str(row["usrn"])) % PARTS].writerow(row)
+            if not is_held_out(str(row["uprn"]), SEED):
+                writers[0].writerow(row)
+    (folder / "gazetteer.csv.writing").rename(folder / "gazetteer.csv")
 
 
-def write_queries(folder: Path, limit: int) -> Path:
-    """The labelled addresses as a Parquet table, both kinds in turn; returns its path."""
-    kinds = zip_longest(*(read_labels(folder / f"{kind}.csv") for kind in ("scottish", "errors")))
-    queries = [label.query for label in chain.from_iterable(kinds) if label is not None][:limit]
-    columns = {c: [getattr(q, c) for q in queries] for c in ("text", "postcode", "division", "recorded_on")}
-    table = pa.table({"id": [str(i) for i in range(len(queries))], **columns})
-    pq.write_table(table, folder / "queries.parquet")
-    return folder / "queries.parquet"
+def write_part(folder: Path, part: int, queries: int) -> None:
+    """Labelled addresses of one part, as many of each kind; nothing where they lie there already."""
+    source, target = folder / f"part-{part}.csv", folder / f"labelled-{part}.csv"
+    if target.exists():
+        return
+    with source.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    temporary = target.with_suffix(".writing")
+    write_labelled(temporary, _both_kinds(rows, queries, SEED + 10 * part))
+    temporary.rename(target)
+
+
+def _both_kinds(rows: list[dict[str, str]], queries: int, seed: int) -> Iterator[dict[str, object]]:
+    for row in scottish(rows, queries, seed + 1, SEED):
+        yield row | {"id": f"{seed}-{row['id']}"}
+    for row in address_errors(rows, queries, seed + 2, SEED):
+        yield row | {"id": f"{seed}-{row['id']}"}
+
+
+def write_queries(folder: Path) -> int:
+    """The addresses of all parts as a Parquet table, ordered by a hash of their ids; returns how many."""
+    columns = ", ".join(f"coalesce({c}, '') AS {c}" for c in ("id", *QUERY_COLUMNS))
+    with duckdb.connect() as connection:
+        connection.execute("SET threads = 2")
+        connection.execute("SET memory_limit = '2GB'")
+        connection.execute(
+            f"COPY (SELECT {columns} FROM read_csv('{folder}/labelled-*.csv', all_varchar=true, header=true)"
+            f" ORDER BY md5(id)) TO '{folder}/queries.parquet' (FORMAT parquet)"
+        )
+        counted = connection.execute(f"SELECT count(*) FROM '{folder}/queries.parquet'").fetchone()
+    return int(counted[0]) if counted else 0
+
+
+def take_queries(folder: Path, limit: int) -> Path:
+    """The first `limit` addresses as a table of their own; returns its path."""
+    taken = folder / f"queries-{limit}.parquet"
+    with duckdb.connect() as connection:
+        connection.execute(f"COPY (FROM '{folder}/queries.parquet' LIMIT {limit}) TO '{taken}' (FORMAT parquet)")
+    return taken
 
 
 class PeakMemory(threading.Thread):
@@ -89,7 +131,7 @@ def _pss_mb(process: Path) -> float:
 def measure(folder: Path, step: str, limit: int) -> dict[str, object]:
     settings = Settings(home=folder / "home", threads=2, memory_limit="3GB")
     if step == "match":
-        queries = write_queries(folder, limit)
+        queries = take_queries(folder, limit)
     memory = PeakMemory()
     memory.start()
     started, cpu = time.perf_counter(), _cpu_seconds()

@@ -86,22 +86,25 @@ class Gazetteer:
         """Name of the release."""
         return self.manifest.release
 
+    def __post_init__(self) -> None:
+        """Views of the columns whose single items are read without an array scalar for each."""
+        self.views = {name: column.data for name, column in self.columns.items()}
+
     def dates(self, row: int) -> tuple[date | None, date | None]:
         """First and last day of a premises row."""
-        first, last = self.columns["start_date"][row], self.columns["end_date"][row]
-        return _as_date(int(first)), _as_date(int(last))
+        return _as_date(self.views["start_date"][row]), _as_date(self.views["end_date"][row])
 
     def place_of(self, row: int) -> tuple[int | None, int | None, str | None, str | None, str | None, int]:
         """Easting, northing, division, beat, postcode and street id of a premises row."""
-        c, d = self.columns, self.dictionaries
-        easting, northing = int(c["easting"][row]), int(c["northing"][row])
+        c, d = self.views, self.dictionaries
+        easting, northing = c["easting"][row], c["northing"][row]
         return (
             easting if easting >= 0 else None,
             northing if northing >= 0 else None,
             d["division_code"][c["division_code"][row]] or None,
             d["beat_code"][c["beat_code"][row]] or None,
             d["postcode"][c["postcode"][row]] or None,
-            int(c["street_id"][row]),
+            c["street_id"][row],
         )
 
     def postcode_of(self, uprn: int) -> str | None:
@@ -112,8 +115,7 @@ class Gazetteer:
 
     def polygon_beat(self, row: int) -> str:
         """Beat of the polygon at a premises row where it differs from the row's own, else ``."""
-        code: str = self.dictionaries["beat_by_polygon"][self.columns["beat_by_polygon"][row]]
-        return code
+        return self.dictionaries["beat_by_polygon"][self.views["beat_by_polygon"][row]]
 
     def find_uprn(self, uprn: int) -> int | None:
         """A premises row of a UPRN: the approved one where there is one, else the first."""

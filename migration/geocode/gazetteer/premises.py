@@ -6,15 +6,22 @@ lookups of one key are equal. Memory: one matrix of codes; only entries that que
 the memo of them is bounded.
 """
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from struct import Struct
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 MEMO_SIZE = 100_000
+_TEXTS = ("suffix", "flat", "unit", "name_key", "org_key", "status", "postcode")
 _CODES = ("end_number", "suffix", "flat", "unit", "name_key", "org_key", "status", "is_parent", "postcode")
+
+_read_codes, _CODES_SIZE = Struct(f"={len(_CODES)}i").unpack_from, 4 * len(_CODES)
+_read_identifiers, _IDENTIFIERS_SIZE = Struct("=2q").unpack_from, 16
+"""One row of the matrices as Python numbers, without an array for it."""
 
 
 class Premises(NamedTuple):
@@ -51,6 +58,12 @@ class PremisesIndex:
     memo: dict[tuple[int, int, str], list[Premises]] = field(default_factory=dict)
     names: dict[int, dict[str, list[Premises]]] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Views of the sorted arrays whose single items are read without an array scalar for each."""
+        self.ordered_keys, self.street_starts = self.keys.data, self.starts.data
+        self.code_bytes, self.identifier_bytes = self.codes.data, self.identifiers.data
+        self.texts = tuple(self.dictionaries[name] for name in _TEXTS)
+
     def at_number(self, street_id: int, number: int, suffix: str) -> list[Premises]:
         """Entries of a street with this number and suffix."""
         memo = (street_id, number, suffix)
@@ -58,7 +71,7 @@ class PremisesIndex:
         if found is None:
             if len(self.memo) > MEMO_SIZE:
                 self.memo.clear()
-            first, last = self._window(self.keys, _key(street_id, number))
+            first, last = self._rows_at(street_id, number)
             found = [p for p in self.read(first, last) if p.suffix == suffix] if last > first else []
             self.memo[memo] = found
         return found
@@ -95,12 +108,14 @@ class PremisesIndex:
 
     def read(self, first: int, last: int) -> list[Premises]:
         """Entries of the rows from `first` to `last` (not included)."""
-        d = self.dictionaries
-        suffixes, flats, units, names = d["suffix"], d["flat"], d["unit"], d["name_key"]
-        organisations, statuses, postcodes = d["org_key"], d["status"], d["postcode"]
-        codes, identifiers = self.codes[first:last].tolist(), self.identifiers[first:last].tolist()
-        return [
-            Premises(
+        suffixes, flats, units, names, organisations, statuses, postcodes = self.texts
+        found: list[Premises] = []
+        for row in range(first, last):
+            end, suffix, flat, unit, name, organisation, status, is_parent, postcode = _read_codes(
+                self.code_bytes, row * _CODES_SIZE
+            )
+            uprn, parent = _read_identifiers(self.identifier_bytes, row * _IDENTIFIERS_SIZE)
+            fields = (
                 row,
                 end,
                 suffixes[suffix],
@@ -114,10 +129,8 @@ class PremisesIndex:
                 is_parent == 1,
                 postcodes[postcode],
             )
-            for row, (end, suffix, flat, unit, name, organisation, status, is_parent, postcode), (uprn, parent) in zip(
-                range(first, last), codes, identifiers, strict=True
-            )
-        ]
+            found.append(tuple.__new__(Premises, fields))
+        return found
 
     def _read_names(self, street_id: int) -> dict[str, list[Premises]]:
         first, last = np.searchsorted(self.named_rows, self.starts[street_id : street_id + 2]).tolist()
@@ -130,6 +143,15 @@ class PremisesIndex:
         for name, items in self.taught.get(street_id, {}).items():
             found.setdefault(name, []).extend(items)
         return found
+
+    def _rows_at(self, street_id: int, number: int) -> tuple[int, int]:
+        """First row of a street's entries with a number, and the row after the last; searched within the street."""
+        key, end = _key(street_id, number), self.street_starts[street_id + 1]
+        first = bisect_left(self.ordered_keys, key, self.street_starts[street_id], end)
+        last = first
+        while last < end and self.ordered_keys[last] == key:
+            last += 1
+        return first, last
 
     @staticmethod
     def _window(keys: npt.NDArray[np.int64], key: int) -> tuple[int, int]:
@@ -159,7 +181,8 @@ def index_premises(
     codes = np.empty((len(keys), len(_CODES)), dtype=np.int32)
     for i, name in enumerate(_CODES):
         codes[:, i] = columns[name]
-    identifiers = np.column_stack([columns["uprn"].astype(np.int64), columns["parent_uprn"].astype(np.int64)])
+    identifiers = np.empty((len(keys), 2), dtype=np.int64)
+    identifiers[:, 0], identifiers[:, 1] = columns["uprn"], columns["parent_uprn"]
     ranged = np.flatnonzero((columns["number"] >= 0) & (columns["end_number"] >= 0))  # type: ignore[operator]
     range_keys = (
         (columns["street_id"][ranged].astype(np.int64) << _SHIFT) + columns["end_number"][ranged].astype(np.int64) + 1

@@ -1,7 +1,37 @@
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from migration.geocode.premises import read_premises
+from migration.geocode.premises import read_form, read_premises
 from migration.geocode.readings import merge_flats
+from migration.geocode.vocabulary import vocabulary
+
+SAYING = (
+    "FLOOR",
+    "FLR",
+    "FL",
+    "MAIN",
+    "DOOR",
+    "NO",
+    "NUMBER",
+    "THE",
+    "OF",
+    "ROSE",
+    "COTT",
+    "GL",
+    "STREAT",
+    "FLOR",
+    "A",
+    "L",
+)
+CODES = ("2/1", "12-14", "34A", "12C", "2C", "G/L", "2F1", "2F", "34/2F1", "34/2/1", "1ST", ",", "/")
+NUMBERS = ("1", "3", "12", "34", "105", "1234", "12345", "9876")
+WORDS = st.one_of(
+    st.sampled_from(SAYING),
+    st.sampled_from(CODES),
+    st.sampled_from(NUMBERS),
+    st.sampled_from(sorted([*vocabulary().unit_classes, *vocabulary().floors, *vocabulary().sides])),
+)
 
 
 def plain(key: str) -> tuple[int, str, int, str, str]:
@@ -56,3 +86,16 @@ def test_words_behind_the_street_are_kept_apart_from_names_before_it() -> None:
 )
 def test_a_flat_and_its_floor_agree_or_clash(one: str, other: str, merged: str | None) -> None:
     assert merge_flats(one, other) == merged
+
+
+@given(
+    before=st.lists(WORDS, max_size=4),
+    house=st.sampled_from([*NUMBERS, "2 ,", "34 ,", ""]),
+    behind=st.lists(WORDS, max_size=3),
+)
+@settings(max_examples=500, deadline=None)
+def test_readings_are_the_same_whether_the_house_number_is_put_in_afterwards_or_read_with_the_rest(
+    before: list[str], house: str, behind: list[str]
+) -> None:
+    key = " ".join([*before, *house.split(), "@", *behind])
+    assert read_premises(key) == read_form(key)
