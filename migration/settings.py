@@ -53,6 +53,11 @@ class Settings(BaseSettings):
         return self.home / "estates"
 
     @property
+    def linked_sets(self) -> Path:
+        """Folder of the linked national sets: `<key>/`. Only what can be made again from the lake lies here."""
+        return self.home / "linked-sets"
+
+    @property
     def gazetteers(self) -> Path:
         """Folder of compiled gazetteer releases: `<release>/`."""
         return self.home / "gazetteers"

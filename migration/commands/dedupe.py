@@ -130,7 +130,7 @@ def train(
     settings = get_settings()
     runs = latest_runs(settings, Layer.LOCATED)
     as_of = max(run_time(r.run_id) for r in runs).date()
-    model, records = train_national(runs, read_model(), as_of)
+    model, records = train_national(runs, read_model())
     answer = read_truth(runs, truth) if truth else {}
     report = choose_national_threshold(runs, model, as_of, answer) if answer else None
     cohesion = report.chosen if report else model.thresholds.cohesion

@@ -14,10 +14,11 @@ import pyarrow.parquet as pq
 from migration.dedupe.explanation import Explanation, explain_pair
 from migration.dedupe.matrix import Matrix, build_matrix
 from migration.dedupe.national import NATIONAL_COLUMNS
+from migration.dedupe.national_set import find_national_set, run_fingerprints
 from migration.dedupe.nominals import load_nominals
 from migration.dedupe.people import normalise_people
 from migration.dedupe.placeholders import remove_placeholders
-from migration.dedupe.stage import national_model, run_time
+from migration.dedupe.stage import national_model
 from migration.errors import ConfigError
 from migration.layers import layer_folder
 from migration.records import Layer, RunContext
@@ -26,9 +27,12 @@ MOST_PAIRS = 12
 
 
 def load_matrix(runs: Sequence[RunContext]) -> Matrix:
-    """The matrix of all nominals of several runs."""
-    nominals = load_nominals(runs, max(run_time(r.run_id) for r in runs).date())
-    return build_matrix(remove_placeholders(normalise_people(nominals))[0], NATIONAL_COLUMNS)
+    """The matrix of all nominals of several runs: that of their linked set where one is kept."""
+    fingerprints, settings = run_fingerprints(runs), runs[0].settings
+    kept = find_national_set(settings, fingerprints, national_model(settings))
+    if kept is not None and kept.runs == fingerprints:
+        return kept.linked.matrix
+    return build_matrix(remove_placeholders(normalise_people(load_nominals(runs)))[0], NATIONAL_COLUMNS)
 
 
 def read_table(run: RunContext, name: str, columns: Sequence[str]) -> pa.Table:

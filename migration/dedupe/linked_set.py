@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -69,25 +70,61 @@ def join_records(linked: LinkedSet, records: pa.Table, threads: int) -> tuple[Li
     """
     people, placeholders = remove_placeholders(normalise_people(records))
     _refuse_other_roles(linked, people)
+    grown = add_people(linked, people, threads)
+    before = linked.clusters.renumber(grown.old, len(grown.matrix))
+    return cluster_grown(linked, grown, before, Guards(pseudo=~grown.is_person), threads), placeholders
+
+
+@dataclass(frozen=True)
+class Grown:
+    """A set's records and others, compared but not yet clustered. `old` and `new` are their record numbers now."""
+
+    matrix: Matrix
+    candidates: Candidates
+    old: IntArray
+    new: IntArray
+    is_person: BoolArray
+
+    @property
+    def is_new(self) -> BoolArray:
+        """Which records joined."""
+        found = np.zeros(len(self.matrix), dtype=np.bool_)
+        found[self.new] = True
+        return found
+
+
+def add_people(linked: LinkedSet, people: pa.Table, threads: int) -> Grown:
+    """A set's records with normalised records of other sources: coded with them, compared with them.
+
+    Raises:
+        SourceError: a record has no key, or one that another has, in the set or among the records.
+    """
     own = build_matrix(people, tuple(linked.matrix.columns))
     own = replace(own, numbers=linked.matrix.numbers)
     joined = join_matrices(linked.matrix, own, threads)
-    matrix, size = joined.matrix, len(joined.matrix)
-    is_new = np.zeros(size, dtype=np.bool_)
+    is_new = np.zeros(len(joined.matrix), dtype=np.bool_)
     is_new[joined.new] = True
     before, reports = linked.candidates.pairs, linked.candidates.reports
     earlier = replace(before, left=joined.old[before.left], right=joined.old[before.right])
-    candidates = find_candidates(matrix, linked.model, linked.rules, threads, is_new, earlier, reports)
-    is_person = np.ones(size, dtype=np.bool_)
+    candidates = find_candidates(joined.matrix, linked.model, linked.rules, threads, is_new, earlier, reports)
+    is_person = np.ones(len(joined.matrix), dtype=np.bool_)
     is_person[joined.old] = linked.is_person
     by_id = pc.sort_indices(people.column("record_id").combine_chunks())
     is_person[joined.new] = np.asarray(people.column("is_person").combine_chunks().take(by_id))
-    clusters_before = linked.clusters.renumber(joined.old, size)
-    guards = Guards(pseudo=~is_person)
-    clusters = cluster_records(matrix, linked.model, candidates.pairs, guards, threads, clusters_before)
-    golden = _golden_ids(matrix, clusters, clusters_before, linked.golden, joined.old)
+    return Grown(joined.matrix, candidates, joined.old, joined.new, is_person)
+
+
+def cluster_grown(linked: LinkedSet, grown: Grown, before: Clusters, guards: Guards, threads: int) -> LinkedSet:
+    """The set that more records have joined, clustered.
+
+    Args:
+        before: the set's clusters, renumbered; `component` is -1 where they do not hold any more.
+    """
+    matrix, candidates = grown.matrix, grown.candidates
+    clusters = cluster_records(matrix, linked.model, candidates.pairs, guards, threads, before)
+    golden = _golden_ids(matrix, clusters, before, linked.golden, grown.old)
     parts = {"matrix": matrix, "candidates": candidates, "clusters": clusters, "golden": golden}
-    return replace(linked, **parts, is_person=is_person, is_new=is_new), placeholders
+    return replace(linked, **parts, is_person=grown.is_person, is_new=grown.is_new)
 
 
 def _refuse_other_roles(linked: LinkedSet, people: pa.Table) -> None:
@@ -111,8 +148,17 @@ def _golden_ids(matrix: Matrix, clusters: Clusters, before: Clusters, golden: pa
     return pa.concat_arrays([golden, ids]).take(pa.array(source))
 
 
-def save_linked_set(linked: LinkedSet, folder: Path) -> None:
-    """Write a set into a folder, in place of what it held; a killed write leaves the folder without its manifest."""
+def save_linked_set(
+    linked: LinkedSet,
+    folder: Path,
+    tables: Mapping[str, pa.Table] = MappingProxyType({}),
+    facts: Mapping[str, Any] = MappingProxyType({}),
+) -> None:
+    """Write a set into a folder, in place of what it held; a killed write leaves the folder without its manifest.
+
+    Args:
+        tables: more to keep beside it (`read_kept_table`). facts: more for its manifest.
+    """
     temporary = folder.with_name(f".{folder.name}.writing")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
@@ -121,15 +167,15 @@ def save_linked_set(linked: LinkedSet, folder: Path) -> None:
     for name in ARRAYS:
         np.save(temporary / f"{name}.npy", arrays[name])
     texts = {"record_ids": matrix.record_ids, "values": matrix.pool.values, "golden": linked.golden}
-    for name in TEXTS:
-        table = pa.table({name: texts[name]})
+    for name, table in {**{name: pa.table({name: texts[name]}) for name in TEXTS}, **tables}.items():
         with pa.ipc.new_file(temporary / f"{name}.arrow", table.schema) as writer:
             writer.write_table(table)
     if linked.model_file is None:
         write_model(linked.model, temporary / "model.json")
     else:  # writing tens of thousands of frequencies anew takes as long as joining some thousand records
         (temporary / "model.json").write_bytes(linked.model_file)
-    facts = {
+    written = {
+        **facts,
         "code_version": linking_version(),
         "columns": list(matrix.columns),
         "numbers": sorted(matrix.numbers),
@@ -137,7 +183,7 @@ def save_linked_set(linked: LinkedSet, folder: Path) -> None:
         "reports": [asdict(r) for r in linked.candidates.reports],
         "files": _hash_files(sorted(temporary.iterdir())),
     }
-    write_json(temporary / "manifest.json", facts)
+    write_json(temporary / "manifest.json", written)
     shutil.rmtree(folder, ignore_errors=True)
     temporary.rename(folder)
 
@@ -184,9 +230,14 @@ def _hash_files(files: Sequence[Path]) -> dict[str, str]:
         return dict(zip((f.name for f in files), workers.map(hash_file, files), strict=True))
 
 
-def _read_text(folder: Path, name: str) -> pa.Array:
+def read_kept_table(folder: Path, name: str) -> pa.Table:
+    """A table that was kept beside a set."""
     with pa.ipc.open_file(folder / f"{name}.arrow") as reader:
-        column = reader.read_all().column(name)
+        return reader.read_all()
+
+
+def _read_text(folder: Path, name: str) -> pa.Array:
+    column = read_kept_table(folder, name).column(name)
     return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], pa.string())
 
 

@@ -2,33 +2,33 @@
 
 Enters: the runs to link together (published ones and at most one new), open judgements, a model. Leaves: `Linked`:
 every nominal with its golden id and rule, and the candidate pairs. Must hold: the same nominals, judgements, model and
-day give the same result whether a division joined last or all came at once: pairs of two published divisions are taken
-from the runs that compared them, where those used this model and this code, and checked against the blocks as they are
-now. Refuses nothing: where earlier pairs cannot be used, everything is compared again.
+day give the same result whether a division joined last or all came at once. The set of the published runs is kept
+(`national_set`): only the nominals of runs that it does not hold are normalised, coded and compared, and only the
+components that they, a judgement or a birthday touch are clustered again. Refuses nothing: where no set is kept, one is
+made.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from migration.dedupe.candidates import Candidates, Pairs, RuleReport, find_candidates
-from migration.dedupe.clustering import Clusters, Guards, cluster_records
+from migration.dedupe.candidates import Candidates, Pairs, RuleReport
+from migration.dedupe.clustering import Clusters, Guards
 from migration.dedupe.compiled import BoolArray, IntArray, LongArray
-from migration.dedupe.golden import golden_ids
 from migration.dedupe.judgements import JudgedPairs, encode_pairs, judged_pairs
 from migration.dedupe.levels import LINKAGE_COLUMNS, people_rules
+from migration.dedupe.linked_set import Grown, LinkedSet, add_people, cluster_grown
 from migration.dedupe.matrix import Matrix, build_matrix
 from migration.dedupe.model import Model
-from migration.dedupe.nominals import IDENTIFIER_TYPES, load_nominals
+from migration.dedupe.national_set import NationalSet, find_national_set, run_fingerprints, save_national_set
+from migration.dedupe.nominals import CAREFUL_COLUMNS, IDENTIFIER_TYPES, careful_nominals, load_nominals
 from migration.dedupe.people import normalise_people
 from migration.dedupe.placeholders import Placeholder, remove_placeholders
-from migration.layers import code_version, find_manifest, layer_folder
-from migration.records import Layer, RunContext
+from migration.records import RunContext
 
 NATIONAL_COLUMNS = (*LINKAGE_COLUMNS, *(f"id_{kind}" for kind in IDENTIFIER_TYPES))
 NATIONAL_RULES = people_rules(set(NATIONAL_COLUMNS) - {"address", "locality"})
@@ -37,7 +37,11 @@ NATIONAL_RULES = people_rules(set(NATIONAL_COLUMNS) - {"address", "locality"})
 
 @dataclass(frozen=True)
 class Linked:
-    """The national set, linked. Arrays are in order of nominal id."""
+    """The national set, linked. Arrays are in order of nominal id.
+
+    `kept` are the pairs that a person has looked at and left as they are; `reused_pairs` and `normalised` say how many
+    pairs were taken from the set that was kept, and how many nominals were normalised, coded and compared.
+    """
 
     matrix: Matrix
     sources: pa.Array
@@ -45,94 +49,154 @@ class Linked:
     rules: pa.Array
     clusters: Clusters
     pairs: Pairs
-    judged: JudgedPairs
     kept: LongArray
     reports: tuple[RuleReport, ...]
     placeholders: tuple[Placeholder, ...]
     reused_pairs: int
+    normalised: int
 
 
 def link_national(
     runs: Sequence[RunContext], joining: RunContext | None, judgements: pa.Table, model: Model, as_of: date
 ) -> Linked:
-    """Link all nominals of several runs.
+    """Link all nominals of several runs; the set of the published ones and that of all together are kept.
 
     Args:
         runs: the published runs, in any order. joining: the run that joins them, if any.
         as_of: the day on which ages are judged.
+
+    Raises:
+        SourceError: a layer of a run is missing or damaged.
     """
     everyone = [*runs, *([joining] if joining else [])]
-    nominals = load_nominals(everyone, as_of)
+    settings, judged = everyone[0].settings, judged_pairs(judgements)
+    national = find_national_set(settings, run_fingerprints(everyone), model)
+    # In two steps, so that the next division to join the same runs finds their set.
+    for wanted in (runs, everyone):
+        missing = [r for r in wanted if national is None or r.division not in national.runs]
+        if missing:
+            national = join_runs(national, missing, judged, model, as_of)
+            save_national_set(settings, national)
+    if national is None:
+        raise RuntimeError("no run to link")
+    return describe_links(renew_clusters(national, judged, as_of, settings.threads), judged, as_of)
+
+
+def join_runs(
+    national: NationalSet | None, runs: Sequence[RunContext], judged: JudgedPairs, model: Model, as_of: date
+) -> NationalSet:
+    """A set with the nominals of more runs linked into it; None is the set of no runs.
+
+    Raises:
+        SourceError: a layer of a run is missing or damaged.
+    """
+    threads = runs[0].settings.threads
+    nominals = load_nominals(runs)
     people, placeholders = remove_placeholders(normalise_people(nominals))
-    matrix = build_matrix(people, NATIONAL_COLUMNS)
-    judged = judged_pairs(judgements)
-    guards = _make_guards(matrix, nominals, people, judged)
-    candidates = _find_pairs(matrix, model, runs, joining, nominals.column("source"))
-    threads = everyone[0].settings.threads
-    clusters = cluster_records(matrix, model, candidates.pairs, guards, threads)
-    return Linked(
-        matrix=matrix,
-        sources=nominals.column("source").combine_chunks(),
-        golden=golden_ids(matrix.record_ids, clusters.of),
-        rules=_link_rules(matrix, clusters, guards),
-        clusters=clusters,
-        pairs=candidates.pairs,
-        judged=judged,
-        kept=encode_pairs(matrix, judged.kept),
-        reports=candidates.reports,
-        placeholders=placeholders,
-        reused_pairs=candidates.reused,
+    facts = nominals.select(["source", *(f"verified_{kind}" for kind in IDENTIFIER_TYPES), *CAREFUL_COLUMNS])
+    if national is None:
+        national = _no_nominals(people, facts, model)
+    grown = add_people(national.linked, people, threads)
+    order = np.empty(len(grown.matrix), dtype=np.int64)
+    order[grown.old] = np.arange(len(grown.old))
+    order[grown.new] = len(grown.old) + np.arange(len(grown.new))
+    joined = replace(
+        national,
+        runs={**national.runs, **run_fingerprints(runs)},
+        nominals=pa.concat_tables([national.nominals, facts]).take(pa.array(order)),
+        placeholders=tuple(sorted((*national.placeholders, *placeholders), key=lambda p: (p.source, p.column))),
+        arrived=national.arrived + len(grown.new),
+        reused=min(national.reused, grown.candidates.reused),
     )
+    return _cluster(joined, grown, judged, as_of, threads)
 
 
-def _make_guards(matrix: Matrix, nominals: pa.Table, people: pa.Table, judged: JudgedPairs) -> Guards:
+def renew_clusters(national: NationalSet, judged: JudgedPairs, as_of: date, threads: int) -> NationalSet:
+    """The set under the judgements in force and on the day: only components that a change touches are clustered."""
+    linked, nobody = national.linked, np.zeros(0, dtype=np.int32)
+    same = np.arange(len(linked.matrix), dtype=np.int32)
+    grown = Grown(linked.matrix, linked.candidates, same, nobody, linked.is_person)
+    return _cluster(national, grown, judged, as_of, threads)
+
+
+def make_guards(national: NationalSet, judged: JudgedPairs, as_of: date) -> Guards:
+    """What outranks scores in a set, under judgements and on a day."""
+    matrix = national.linked.matrix
     verified = np.zeros((len(matrix), len(IDENTIFIER_TYPES)), dtype=np.int32)
     for place, kind in enumerate(IDENTIFIER_TYPES):
-        encoded = nominals.column(f"verified_{kind}").combine_chunks().dictionary_encode()
+        encoded = national.nominals.column(f"verified_{kind}").combine_chunks().dictionary_encode()
         verified[:, place] = np.asarray(pc.fill_null(encoded.indices, -1)) + 1
     return Guards(
         together=encode_pairs(matrix, judged.together),
         apart=encode_pairs(matrix, judged.apart),
-        careful=np.asarray(nominals.column("is_careful")).astype(np.bool_),
-        pseudo=~np.asarray(people.column("is_person")).astype(np.bool_),
+        careful=careful_nominals(national.nominals, as_of),
+        pseudo=~national.linked.is_person,
         verified=verified,
     )
 
 
-def _find_pairs(
-    matrix: Matrix, model: Model, runs: Sequence[RunContext], joining: RunContext | None, sources: pa.ChunkedArray
-) -> Candidates:
-    threads = (joining or runs[0]).settings.threads
-    rules = NATIONAL_RULES
-    earlier = _earlier_pairs(matrix, model, runs)
-    if earlier is None:
-        return find_candidates(matrix, model, rules, threads)
-    is_new = np.asarray(pc.equal(sources, joining.division)) if joining else np.zeros(len(matrix), np.bool_)
-    return find_candidates(matrix, model, rules, threads, is_new.astype(np.bool_), earlier)
+def _no_nominals(people: pa.Table, facts: pa.Table, model: Model) -> NationalSet:
+    """The set of no runs, with the columns of the first that will join."""
+    matrix = build_matrix(people.slice(0, 0), NATIONAL_COLUMNS)
+    numbers, keys = np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.int64)
+    pairs = Pairs(numbers, numbers, np.zeros(0), keys, numbers)
+    clusters = Clusters(numbers, keys, numbers, numbers)
+    nobody = np.zeros(0, dtype=np.bool_)
+    ids = pa.array([], pa.string())
+    linked = LinkedSet(matrix, model, NATIONAL_RULES, Candidates(pairs, ()), clusters, ids, nobody)
+    return NationalSet(linked, {}, facts.slice(0, 0), (), keys, keys, nobody)
 
 
-def _earlier_pairs(matrix: Matrix, model: Model, runs: Sequence[RunContext]) -> Pairs | None:
-    """Pairs of the published runs among themselves, or None where one was linked with another model or code."""
-    if not runs:
-        return None
-    tables = []
-    for run in runs:
-        manifest = find_manifest(run, Layer.LINKED)
-        if manifest is None or manifest.facts.get("model_version") != model.version:
-            return None
-        if manifest.facts.get("code_version") != code_version():
-            return None
-        path = layer_folder(run, Layer.LINKED) / "match_candidate.parquet"
-        tables.append(pq.read_table(path, columns=["left_nominal_id", "right_nominal_id", "score"]))
-    pairs = pa.concat_tables(tables)
-    left, right = (
-        np.asarray(pc.fill_null(pc.index_in(pairs.column(c), value_set=matrix.record_ids), -1)).astype(np.int32)
-        for c in ("left_nominal_id", "right_nominal_id")
+def _cluster(national: NationalSet, grown: Grown, judged: JudgedPairs, as_of: date, threads: int) -> NationalSet:
+    """A set clustered; components as they were keep their clusters. `nominals` are those of `grown` already."""
+    moved = replace(national, linked=replace(national.linked, matrix=grown.matrix, is_person=grown.is_person))
+    guards = make_guards(moved, judged, as_of)
+    before = _still_holding(national, grown, guards)
+    linked = cluster_grown(national.linked, grown, before, guards, threads)
+    careful = np.zeros(0, dtype=np.bool_) if guards.careful is None else guards.careful
+    return replace(national, linked=linked, together=guards.together, apart=guards.apart, careful=careful)
+
+
+def _still_holding(national: NationalSet, grown: Grown, guards: Guards) -> Clusters:
+    """The set's clusters, renumbered; components with a nominal whose judgements or age changed hold no more."""
+    size, old = len(grown.matrix), grown.old
+    before = national.linked.clusters.renumber(old, size)
+    changed = np.zeros(size, dtype=np.bool_)
+    if guards.careful is not None:
+        changed[old] = guards.careful[old] != national.careful
+    for earlier, now in ((national.together, guards.together), (national.apart, guards.apart)):
+        moved = _renumber_pairs(earlier, old, size)
+        for keys in (np.setdiff1d(moved, now), np.setdiff1d(now, moved)):
+            changed[keys // max(size, 1)] = True
+            changed[keys % max(size, 1)] = True
+    lost = np.isin(before.component, np.unique(before.component[changed]))
+    return replace(before, component=np.where(lost, np.int32(-1), before.component))
+
+
+def _renumber_pairs(keys: LongArray, places: IntArray, records: int) -> LongArray:
+    """Pairs `left * records + right` with record numbers as they are in a larger set."""
+    if not len(keys):
+        return keys
+    left, right = places[keys // len(places)].astype(np.int64), places[keys % len(places)]
+    return left * records + right
+
+
+def describe_links(national: NationalSet, judged: JudgedPairs, as_of: date) -> Linked:
+    """A set as the tables of layer `linked` need it."""
+    linked, matrix = national.linked, national.linked.matrix
+    return Linked(
+        matrix=matrix,
+        sources=national.nominals.column("source").combine_chunks(),
+        golden=linked.golden,
+        rules=_link_rules(matrix, linked.clusters, make_guards(national, judged, as_of)),
+        clusters=linked.clusters,
+        pairs=linked.candidates.pairs,
+        kept=encode_pairs(matrix, judged.kept),
+        reports=linked.candidates.reports,
+        placeholders=national.placeholders,
+        reused_pairs=national.reused,
+        normalised=national.arrived,
     )
-    scores = np.asarray(pairs.column("score"), dtype=np.float64)
-    here = (left >= 0) & (right >= 0)
-    nothing = np.zeros(int(here.sum()), dtype=np.int64)
-    return Pairs(left[here], right[here], scores[here], nothing, nothing.astype(np.int32))
 
 
 def _link_rules(matrix: Matrix, clusters: Clusters, guards: Guards) -> pa.Array:

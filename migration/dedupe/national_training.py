@@ -15,12 +15,14 @@ from pathlib import Path
 
 import numpy as np
 
+from migration.dedupe.clustering import Guards, cluster_records
 from migration.dedupe.evaluation import Evaluation, evaluate_clusters
-from migration.dedupe.judgements import empty_judgements
+from migration.dedupe.judgements import empty_judgements, judged_pairs
 from migration.dedupe.levels import names_alone, untrained_model
 from migration.dedupe.matrix import build_matrix
 from migration.dedupe.model import Household, Model
-from migration.dedupe.national import NATIONAL_COLUMNS, NATIONAL_RULES, link_national
+from migration.dedupe.national import NATIONAL_COLUMNS, NATIONAL_RULES, join_runs, make_guards
+from migration.dedupe.national_set import NationalSet
 from migration.dedupe.nominals import load_nominals
 from migration.dedupe.people import normalise_people
 from migration.dedupe.placeholders import remove_placeholders
@@ -47,17 +49,16 @@ class NationalReport:
     held_out: tuple[tuple[float, Evaluation], ...]
 
 
-def train_national(runs: Sequence[RunContext], start: Model, as_of: date) -> tuple[Model, int]:
+def train_national(runs: Sequence[RunContext], start: Model) -> tuple[Model, int]:
     """The starting model with weights learned from the nominals of several runs, and how many those were.
 
     The prior is taken to a set of `NATIONAL_RECORDS`: every record that joins adds strangers to each of the others,
     while the records of one person stay about as many.
 
     Args:
-        start: gives vetoes, cautions, thresholds and name frequencies. as_of: the day on which ages are judged.
+        start: gives vetoes, cautions, thresholds and name frequencies.
     """
-    nominals = load_nominals(runs, as_of)
-    people, _ = remove_placeholders(normalise_people(nominals))
+    people, _ = remove_placeholders(normalise_people(load_nominals(runs)))
     matrix = build_matrix(people, NATIONAL_COLUMNS)
     columns = {c for comparison in start.comparisons for c in comparison.columns}
     trained = train_model(matrix, untrained_model(columns), NATIONAL_RULES)
@@ -79,23 +80,31 @@ def _firm(household: Household | None) -> Household | None:
 def choose_national_threshold(
     runs: Sequence[RunContext], model: Model, as_of: date, truth: dict[str, str]
 ) -> NationalReport:
-    """The lowest cohesion at which the tuning half of the people is linked precisely enough; the highest if none is."""
-    found = {c: _link(runs, model, as_of, truth, c) for c in COHESIONS}
+    """The lowest cohesion at which the tuning half of the people is linked precisely enough; the highest if none is.
+
+    Args:
+        as_of: the day on which ages are judged.
+    """
+    judged = judged_pairs(empty_judgements())
+    national = join_runs(None, runs, judged, model, as_of)
+    guards = make_guards(national, judged, as_of)
+    found = {c: _cluster(national, guards, truth, c, runs[0].settings.threads) for c in COHESIONS}
     tuning = tuple((c, _judge(*found[c], tuning=True)) for c in COHESIONS)
     supported = [c for c, e in tuning if e.pair_precision.low >= PRECISION]
     chosen = min(supported) if supported else max(COHESIONS)
     return NationalReport(chosen, bool(supported), tuning, ((chosen, _judge(*found[chosen], tuning=False)),))
 
 
-def _link(
-    runs: Sequence[RunContext], model: Model, as_of: date, truth: dict[str, str], cohesion: float
+def _cluster(
+    national: NationalSet, guards: Guards, truth: dict[str, str], cohesion: float, threads: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Cluster and true person of every nominal with truth."""
-    tried = replace(model, thresholds=replace(model.thresholds, cohesion=cohesion))
-    linked = link_national(runs, None, empty_judgements(), tried, as_of)
+    linked = national.linked
+    tried = replace(linked.model, thresholds=replace(linked.model.thresholds, cohesion=cohesion))
+    clusters = cluster_records(linked.matrix, tried, linked.candidates.pairs, guards, threads)
     ids = linked.matrix.record_ids.to_pylist()
     known = np.asarray([i in truth for i in ids])
-    return linked.clusters.of[known], np.asarray([truth[i] for i in ids if i in truth])
+    return clusters.of[known], np.asarray([truth[i] for i in ids if i in truth])
 
 
 def _judge(clusters: np.ndarray, people: np.ndarray, *, tuning: bool) -> Evaluation:

@@ -1,4 +1,4 @@
--- Nominals in the role vocabulary of linking. Parameters: the day on which ages are judged, twice.
+-- Nominals in the role vocabulary of linking, and what says until when they are linked with care (nominals.py).
 CREATE TEMP TABLE identifiers AS
 WITH every_identifier AS (
     SELECT nominal_id, identifier_type_code AS kind, identifier_value AS value,
@@ -42,8 +42,7 @@ LEFT JOIN (
 ) AS listed USING (nominal_id);
 
 CREATE TEMP TABLE roles AS
-SELECT c.nominal_id, min(c.age_at_time) AS youngest, max(r.recorded_at_utc) AS last_recorded_at_utc
-FROM crime_nominal c LEFT JOIN crime_report r USING (crime_report_id) GROUP BY c.nominal_id;
+SELECT nominal_id, min(age_at_time) AS youngest FROM crime_nominal GROUP BY nominal_id;
 
 CREATE TEMP TABLE nominal_records AS
 SELECT n.nominal_id AS record_id,
@@ -65,12 +64,9 @@ SELECT n.nominal_id AS record_id,
        l.postcode,
        CASE WHEN m.match_level_code = 'UPRN' THEN m.uprn::VARCHAR END AS uprn,
        i.* EXCLUDE (nominal_id),
-       coalesce(n.is_protected, false)
-           OR coalesce(n.born_on > CAST(? AS DATE) - INTERVAL 18 YEAR AND n.born_on_precision_code <> 'NONE',
-                       o.youngest < 18 AND n.born_on IS NULL, false)
-           OR (n.born_on_precision_code = 'AGE_ONLY' AND coalesce(o.youngest < 18, false)
-               AND n.born_on > CAST(? AS DATE) - INTERVAL 20 YEAR) AS is_careful,
-       o.last_recorded_at_utc::DATE AS last_recorded_on
+       coalesce(n.is_protected, false) OR coalesce(n.born_on IS NULL AND o.youngest < 18, false) AS is_always_careful,
+       CASE WHEN n.born_on_precision_code <> 'NONE' THEN n.born_on END AS careful_below_18,
+       CASE WHEN n.born_on_precision_code = 'AGE_ONLY' AND o.youngest < 18 THEN n.born_on END AS careful_below_20
 FROM nominal n
 LEFT JOIN aliases a USING (nominal_id)
 LEFT JOIN identifiers i USING (nominal_id)

@@ -6,7 +6,6 @@ nominal of the division has one row of `nominal_link`; every golden id ever give
 """
 
 import json
-from collections.abc import Sequence
 from datetime import datetime
 
 import numpy as np
@@ -17,45 +16,14 @@ import pyarrow.parquet as pq
 from migration.dedupe.candidates import Pairs
 from migration.dedupe.clustering import Clusters
 from migration.dedupe.compiled import BoolArray, FloatArray, LongArray
-from migration.dedupe.golden import redirect_ids
 from migration.dedupe.kernel import LEVEL_BITS
 from migration.dedupe.model import Comparison, Model
 from migration.dedupe.national import NATIONAL_RULES, Linked
-from migration.dedupe.nominals import create_view
-from migration.dedupe.survivorship import Survivorship, check_survivorship, survivorship_sql
-from migration.duck import copy_to_parquet, open_session, read_parquet_sql
-from migration.layers import LayerWriter, layer_folder, parquet_metadata
-from migration.records import Layer, RunContext
-from migration.schema.arrow import arrow_schema, duckdb_type
+from migration.layers import LayerWriter, parquet_metadata
+from migration.records import RunContext
+from migration.schema.arrow import arrow_schema
 from migration.schema.model import load_schema
 
-GOLDEN_SQL = """
-SELECT golden_id, 'LIVE' AS golden_status_code, NULL::VARCHAR AS redirect_to, count(*) AS nominals,
-       string_agg(DISTINCT division_code, ',' ORDER BY division_code) AS divisions
-FROM links GROUP BY golden_id
-UNION ALL
-SELECT golden_id, CASE WHEN redirect_to IS NULL THEN 'RETIRED' ELSE 'REDIRECT' END, redirect_to, 0, '' FROM redirects
-ORDER BY golden_id
-"""
-LINKED_NOMINAL_SQL = """
-CREATE TEMP TABLE last_recorded AS
-SELECT c.nominal_id, max(r.recorded_at_utc)::DATE AS last_recorded_on
-FROM crime_nominal c JOIN crime_report r USING (crime_report_id)
-WHERE c.nominal_id IN (SELECT nominal_id FROM links) GROUP BY c.nominal_id;
-CREATE VIEW linked_nominal AS
-SELECT n.*, l.golden_id, r.last_recorded_on
-FROM nominal n
-JOIN links l USING (division_code, nominal_id)
-LEFT JOIN last_recorded r USING (nominal_id)
-"""
-"""Nominals of `links` with what survivorship needs beside them; the crimes are read once, not for every attribute."""
-UNCHANGED_SQL = """
-CREATE TEMP TABLE unchanged AS
-SELECT golden_id
-FROM links FULL JOIN earlier_links AS e USING (golden_id, nominal_id)
-GROUP BY golden_id HAVING count(links.nominal_id) = count(*) AND count(e.nominal_id) = count(*)
-"""
-"""Golden nominals that hold the very nominals they held in an earlier run."""
 BANDS = pa.array(["REJECT", "REVIEW", "AMBIGUOUS", "AUTO"])
 
 
@@ -181,79 +149,3 @@ def _level_texts(comparison: Comparison) -> list[tuple[str, float]]:
         else (f"{name}:{json.dumps([level.name, round(level.weight, 3)], separators=(',', ':'))}", level.weight)
         for level in comparison.levels
     ]
-
-
-def write_golden(
-    context: RunContext, runs: Sequence[RunContext], writer: LayerWriter, linked: Linked, survivorship: Survivorship
-) -> None:
-    """Write `golden_nominal` (ids in force, redirects, retired ids) and `survivorship`."""
-    given = [i for run in runs for i in _given_ids(run)]
-    redirects = redirect_ids(given, linked.matrix.record_ids, linked.golden)
-    metadata = parquet_metadata(context)
-    with open_session(context.settings) as connection:
-        connection.register("redirects", redirects)
-        connection.execute(f"CREATE VIEW links AS FROM {read_parquet_sql(writer.path('national_link'))}")
-        copy_to_parquet(connection, _cast("golden_nominal", GOLDEN_SQL), writer.path("golden_nominal"), metadata)
-        for entity in ("nominal", "nominal_identifier", "crime_nominal", "crime_report"):
-            create_view(connection, entity, (context, *runs))
-        kept = _leave_out_unchanged(connection, context, runs)
-        connection.execute(LINKED_NOMINAL_SQL)
-        connection.execute(f"CREATE TEMP TABLE survivorship AS {_cast('survivorship', survivorship_sql(survivorship))}")
-        if kept:
-            connection.execute(f"INSERT INTO survivorship {kept}")
-        check_survivorship(connection)
-        query = "SELECT * FROM survivorship ORDER BY golden_id, attribute"
-        copy_to_parquet(connection, query, writer.path("survivorship"), metadata)
-
-
-def values_key(runs: Mapping[str, str], context: RunContext) -> dict[str, object]:
-    """What the golden values of some runs (division and fingerprint) are made from."""
-    declared = hash_file(survivorship_file(context.settings.mappings))
-    return {"runs": dict(runs), "declared": declared, "code": code_version()}
-
-
-def _leave_out_unchanged(
-    connection: duckdb.DuckDBPyConnection, context: RunContext, runs: Sequence[RunContext]
-) -> str:
-    """Leave golden nominals whose values a published run has worked out already out of `links`; a query of those values.
-
-    Empty where no published run's values are of use. Values depend on a golden nominal's own nominals only.
-    """
-    earlier = _find_earlier_values(context, runs)
-    if earlier is None:
-        return ""
-    folder = layer_folder(earlier, Layer.LINKED)
-    source = read_parquet_sql(folder / "national_link.parquet")
-    connection.execute(f"CREATE VIEW earlier_links AS SELECT nominal_id, golden_id FROM {source}")
-    connection.execute(UNCHANGED_SQL)
-    connection.execute("CREATE TEMP TABLE touched AS SELECT * FROM links ANTI JOIN unchanged USING (golden_id)")
-    connection.execute("CREATE OR REPLACE VIEW links AS FROM touched")
-    values = read_parquet_sql(folder / "survivorship.parquet")
-    return f"SELECT * FROM {values} SEMI JOIN unchanged USING (golden_id)"
-
-
-def _find_earlier_values(context: RunContext, runs: Sequence[RunContext]) -> RunContext | None:
-    """The published run that worked out the values of the most of these runs, from the same content, in the same way."""
-    now = values_key(run_fingerprints((context, *runs)), context)
-    found: list[tuple[int, str, RunContext]] = []
-    for run in runs:
-        manifest = find_manifest(run, Layer.LINKED)
-        made: Mapping[str, Any] = manifest.facts.get("values", {}) if manifest else {}  # type: ignore[assignment]
-        held = dict(made.get("runs", {}))
-        if made and {**made, "runs": now["runs"]} == now and held.items() <= dict(now["runs"]).items():
-            found.append((len(held), run.division, run))
-    return max(found, key=lambda f: f[:2])[2] if found else None
-
-
-def _given_ids(run: RunContext) -> list[str]:
-    """Golden ids that a published run knew: in force, redirected or retired."""
-    path = layer_folder(run, Layer.LINKED) / "golden_nominal.parquet"
-    ids = pq.read_table(path, columns=["golden_id"]).column("golden_id") if path.exists() else pa.array([], pa.string())
-    return [str(i) for i in ids.to_pylist()]
-
-
-def _cast(entity: str, query: str) -> str:
-    """A query with the columns of an entity, in order, as its types."""
-    fields = load_schema().entity(entity).fields
-    columns = ", ".join(f"{f.name}::{duckdb_type(f)} AS {f.name}" for f in fields)
-    return f"SELECT {columns} FROM ({query})"

@@ -17,6 +17,7 @@ from datetime import UTC, date, datetime
 import pyarrow as pa
 
 from migration.dedupe import outputs
+from migration.dedupe.golden_values import values_key, write_golden
 from migration.dedupe.judgements import hash_judgements
 from migration.dedupe.model import Model, read_model
 from migration.dedupe.national import Linked, link_national
@@ -27,6 +28,7 @@ from migration.layers import (
     LayerWriter,
     code_version,
     current_manifest,
+    find_manifest,
     hash_file,
     read_manifest,
     stage_key,
@@ -68,8 +70,9 @@ def link_nominals(context: RunContext, published: Sequence[PublishedRun], judgem
     with write_layer(context, Layer.LINKED, key) as writer:
         outputs.write_links(context, writer, linked, model, run_time(context.run_id))
         outputs.write_candidates(context, writer, linked, model)
-        outputs.write_golden(context, runs, writer, linked, survivorship)
+        worked_out = write_golden(context, runs, writer, linked, survivorship)
         _record_facts(writer, linked, model, runs)
+        writer.facts |= {"values": values_key((context, *runs)), "golden_worked_out": worked_out}
     return _result(read_manifest(context, Layer.LINKED), StageStatus.DONE, started)
 
 
@@ -112,6 +115,7 @@ def _key(context: RunContext, runs: Sequence[RunContext], judgements: pa.Table, 
     for run in (context, *runs):
         layers = [read_manifest(run, layer).content_hash for layer in (Layer.MAPPED, Layer.LOCATED)]
         inputs += [run.division, *layers]
+    inputs += [_given_ids_hash(run) for run in runs]
     return stage_key(
         inputs,
         division=context.division,
@@ -123,6 +127,13 @@ def _key(context: RunContext, runs: Sequence[RunContext], judgements: pa.Table, 
     )
 
 
+def _given_ids_hash(run: RunContext) -> str:
+    """Hash of the golden ids that a published run knew: this run's redirects depend on them."""
+    manifest = find_manifest(run, Layer.LINKED)
+    tables = manifest.tables if manifest else ()
+    return next((t.content_hash for t in tables if t.name == "golden_nominal"), "")
+
+
 def _record_facts(writer: LayerWriter, linked: Linked, model: Model, runs: Sequence[RunContext]) -> None:
     writer.facts |= {
         "model": model.name,
@@ -132,6 +143,7 @@ def _record_facts(writer: LayerWriter, linked: Linked, model: Model, runs: Seque
         "rules": [vars(r) for r in linked.reports],
         "placeholders": [vars(p) for p in linked.placeholders],
         "reused_pairs": linked.reused_pairs,
+        "normalised_nominals": linked.normalised,
         "size_alarms": len(linked.clusters.alarms),
     }
 

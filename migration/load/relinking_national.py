@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import sqlalchemy as sa
 
+from migration.dedupe.golden_values import LINKED_NOMINAL_SQL
 from migration.dedupe.nominals import create_view
-from migration.dedupe.outputs import LINKED_NOMINAL_SQL
 from migration.dedupe.stage import national_model, relink
 from migration.dedupe.survivorship import read_survivorship, survivorship_sql
 from migration.duck import copy_to_parquet, open_session

@@ -49,7 +49,7 @@ def truth_file(tmp_path):
 
 def test_training_keeps_what_was_decided_and_takes_the_prior_to_the_national_size(runs):
     start = read_model()
-    model, records = train_national(runs, start, AS_OF)
+    model, records = train_national(runs, start)
     assert records == 128
     assert model.vetoes == start.vetoes
     assert {c.name for c in model.cautions} == {c.name for c in start.cautions}

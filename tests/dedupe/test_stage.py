@@ -250,3 +250,19 @@ def test_evidence_names_levels_and_weights_and_no_value(write_run, people):
     assert '"surname":["same"' in row["evidence"]
     assert "MORAG" not in row["evidence"].upper().replace("FORENAME", "")
     assert row["band_code"] == "AUTO"
+
+
+def test_link_nominals_when_a_published_run_gave_other_ids_does_not_skip_itself(write_run, people):
+    first = write_run("D", [people("b", **MORAG)], 1)
+    second = write_run("N", [people("a", **MORAG)], 2)
+    joining = write_run("A", [people("c", **MORAG)], 3)
+    published = [PublishedRun("D", first.run_id), PublishedRun("N", second.run_id)]
+    for context in (first, second):
+        link_nominals(context, [], empty_judgements())
+    link_nominals(joining, published, empty_judgements())
+    old = links(first)["b".ljust(32, "0")]
+    rows = pq.read_table(layer_folder(joining, Layer.LINKED) / "golden_nominal.parquet").to_pylist()
+    assert old in {r["golden_id"] for r in rows}
+    link_nominals(first, published[1:], empty_judgements())
+    link_nominals(second, published[:1], empty_judgements())
+    assert link_nominals(joining, published, empty_judgements()).status is StageStatus.DONE

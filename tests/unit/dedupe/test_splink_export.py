@@ -1,5 +1,6 @@
 """A model of ours as SQL of Splink's kind gives our scores: every level, dates, aliases and initials included."""
 
+import json
 import random
 from dataclasses import replace
 
@@ -13,7 +14,7 @@ from migration.dedupe.candidates import score_given
 from migration.dedupe.kernel import LEVEL_BITS
 from migration.dedupe.levels import LINKAGE_COLUMNS, untrained_model
 from migration.dedupe.matrix import build_matrix, count_frequencies
-from migration.dedupe.model import Comparison, Condition, Level, Operation
+from migration.dedupe.model import Comparison, Condition, Level, Operation, read_model
 from migration.dedupe.people import normalise_people
 from migration.dedupe.splink_export import export_splink, without_shared_rarity
 from migration.errors import ConfigError
@@ -74,13 +75,19 @@ def scored():
     return model, people, ours, packed, sql_scores(export_splink(model), people, tables)
 
 
-def sql_scores(settings, people, tables):
-    """Match weights as Splink forms them: the first condition that holds, and its frequency adjustment."""
-    columns = [c for c in people.column_names if c not in {"source", "is_person"}]
+def null_where_unknown(people):
+    """The table as Splink needs it: a date that is not known is NULL."""
     for column in ("dob", "birth_year"):
         place = people.column_names.index(column)
         known = pc.if_else(pc.equal(people[column], 0), pa.scalar(None, pa.int32()), people[column])
         people = people.set_column(place, column, known)
+    return people
+
+
+def sql_scores(settings, people, tables):
+    """Match weights as Splink forms them: the first condition that holds, and its frequency adjustment."""
+    columns = [c for c in people.column_names if c not in {"source", "is_person"}]
+    people = null_where_unknown(people)
     connection = duckdb.connect()
     connection.register("people", people)
     sides = [f'{side}."{c}" AS "{c}_{side}"' for c in columns for side in "lr"]
@@ -145,6 +152,45 @@ def test_the_pairs_compared_show_the_level(scored, comparison, level):
     place = [c.name for c in model.comparisons].index(comparison)
     number = [x.name for x in model.comparisons[place].levels].index(level)
     assert (((packed >> (LEVEL_BITS * place)) & 15) == number).any()
+
+
+def splink_scores(path, people, tables, ids):
+    """Match weights that Splink itself predicts for all pairs, from a file of exported settings, in our order."""
+    splink = pytest.importorskip("splink", minversion="5", reason="issue 5: splink is a peer of benchmarks only")
+    connection = duckdb.connect()
+    connection.register("arrow_people", null_where_unknown(people))
+    connection.execute("CREATE TABLE people AS FROM arrow_people")
+    api = splink.DuckDBAPI(connection=connection)
+    linker = splink.Linker(api.register("people"), path)
+    for column, table in tables.items():
+        terms = pa.table({column: list(table), f"tf_{column}": list(table.values())})
+        connection.register(f"terms_of_{column}", terms)
+        linker.table_management.register_term_frequency_lookup(api.register(f"terms_of_{column}"), column)
+    predicted = linker.inference.predict().as_duckdbpyrelation()
+    found = {(a, b): w for a, b, w in predicted.select("record_id_l, record_id_r, match_weight").fetchall()}
+    left, right = np.triu_indices(len(ids), 1)
+    return np.asarray([found[ids[a], ids[b]] for a, b in zip(left, right, strict=True)])
+
+
+@pytest.mark.parametrize("which", ["starting", "shipped"])
+def test_splink_runs_the_exported_settings_and_predicts_our_scores(which, tmp_path):
+    pytest.importorskip("splink", minversion="5", reason="issue 5: splink is a peer of benchmarks only")
+    people = normalise_people(records())
+    present = set(people.column_names) & {*LINKAGE_COLUMNS, "id_scro"}
+    matrix = build_matrix(people, (*LINKAGE_COLUMNS, "id_scro"))
+    plain = untrained_model(present) if which == "starting" else read_model().restrict(frozenset(present))
+    counted = {c: count_frequencies(matrix, c, at_least=1) for c in plain.frequency_columns}
+    known = {c: plain.frequencies.get(c, {}) for c in counted}
+    tables = {c: {v: known[c].get(v, plain.unseen.get(c, f)) for v, f in counted[c].items()} for c in counted}
+    model = replace(plain, frequencies=tables)
+    left, right = (side.astype(np.int32) for side in np.triu_indices(len(matrix), 1))
+    ours, _ = score_given(matrix, without_shared_rarity(model), left, right)
+    path = tmp_path / "settings.json"
+    settings = {**export_splink(model), "blocking_rules_to_generate_predictions": ["1=1"]}
+    path.write_text(json.dumps(settings), encoding="utf-8")
+    theirs = splink_scores(path, people, tables, matrix.record_ids.to_pylist())
+    assert len(theirs) == 220 * 219 // 2
+    assert np.abs(ours - theirs).max() <= 1e-6
 
 
 def test_an_edit_distance_that_splink_counts_otherwise_is_refused():
