@@ -28,7 +28,7 @@ from division.tasks import (
 from migration.errors import ConfigError
 from migration.mapping.load import list_divisions, load_pack
 from migration.mapping.model import Pack, SourceSystem
-from migration.pools import MATCHING, NATIONAL_DATABASE, Pools, count_slots, list_pools
+from migration.pools import MATCHING, NATIONAL_DATABASE, check_connections, count_slots, list_pools
 from migration.records import Stage
 from migration.settings import get_settings
 
@@ -46,7 +46,7 @@ def name_dag(division: str) -> str:
     return f"division_{division.lower()}"
 
 
-def build_dag(division: str, pack: Pack, pools: Pools) -> DAG:
+def build_dag(division: str, pack: Pack) -> DAG:
     """The DAG of a division."""
     systems = ", ".join(f"{s.name} ({len(s.tables)} tables)" for s in pack.systems)
     document = DAG_DOCUMENT.format(
@@ -63,14 +63,14 @@ def build_dag(division: str, pack: Pack, pools: Pools) -> DAG:
         tags={"division", f"family {pack.family}"},
     ) as dag:
         start = begin.override(doc_md=TASK_DOCUMENTS["begin"])(division)
-        stages = [extract_group(pack, pools), *(stage_group(s, division) for s in Stage if s is not Stage.EXTRACT)]
+        stages = [extract_group(pack), *(stage_group(s, division) for s in Stage if s is not Stage.EXTRACT)]
         decides = is_cutover.override(doc_md=TASK_DOCUMENTS["is_cutover"])(division)
         failed = note_failure.override(doc_md=TASK_DOCUMENTS["note_failure"])(division)
         chain(start, *stages, decides, Label("cutover"), cutover_group(division), Label("on failure"), failed)
     return dag
 
 
-def extract_group(pack: Pack, pools: Pools) -> TaskGroup:
+def extract_group(pack: Pack) -> TaskGroup:
     """One mapped task per legacy system, a table each, in the system's pool; then the layer is closed."""
     with TaskGroup(Stage.EXTRACT.value, tooltip=STAGE_DOCUMENTS[Stage.EXTRACT]) as group:
         finish = finish_extract.override(
@@ -79,16 +79,16 @@ def extract_group(pack: Pack, pools: Pools) -> TaskGroup:
             outlets=[output_asset(pack.division, OUTPUTS[Stage.EXTRACT])],
         )(pack.division)
         for system in pack.systems:
-            read_tables(pack.division, system, count_slots(system, pools)) >> finish
+            read_tables(pack.division, system) >> finish
     return group
 
 
-def read_tables(division: str, system: SourceSystem, slots: int) -> XComArg:
-    """The mapped task that reads the tables of one legacy system; each takes `slots` of its pool."""
+def read_tables(division: str, system: SourceSystem) -> XComArg:
+    """The mapped task that reads the tables of one legacy system; each takes what it may open of its pool."""
     read = extract_table.override(
         task_id=f"read_{system.name}",
         pool=system.pool,
-        pool_slots=slots,
+        pool_slots=count_slots(system),
         map_index_template="{{ task.op_kwargs['table'] }}",
         doc_md=STAGE_DOCUMENTS[Stage.EXTRACT],
     )
@@ -150,7 +150,9 @@ def build_dags() -> None:
     for division in list_divisions(settings):
         if wanted in (None, name_dag(division)):
             try:
-                build_dag(division, load_pack(settings, division), pools)
+                pack = load_pack(settings, division)
+                check_connections(pack, pools)
+                build_dag(division, pack)
             except ConfigError as problem:
                 build_broken_dag(division, problem)
 

@@ -107,6 +107,21 @@ def _check_pin(division: str, version: str, pinned: str) -> None:
         raise ConfigError(where, f"version {version[:12]}", f"the pinned version {pinned[:12]}", fix)
 
 
+def check_pack(division: str) -> str:
+    """Version of a division's pack.
+
+    Raises:
+        ConfigError: the pack has problems, or may open more connections than a shared legacy system is allowed.
+    """
+    from migration.mapping.load import load_pack
+    from migration.pools import check_connections, list_pools
+
+    settings = get_settings()
+    pack = load_pack(settings, division)
+    check_connections(pack, list_pools(settings))
+    return pack.version
+
+
 def open_run(run: RunKey) -> RunContext:
     """Context of a run that `begin_run` started."""
     from migration.runs import read_run

@@ -24,7 +24,7 @@ extract would be, or read whole.
 """
 
 BROKEN_PACK_DOCUMENT = """
-## The mapping pack of this division cannot be read
+## The mapping pack of this division cannot be used
 
 Nothing can be migrated until it is repaired; `migrate check` lists the same.
 

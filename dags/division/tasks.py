@@ -9,10 +9,8 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from migration import orchestration
 from migration.errors import MigrationError, SourceError
-from migration.mapping.load import load_pack
 from migration.orchestration import RunKey
 from migration.records import Stage
-from migration.settings import get_settings
 
 OUTPUTS = {
     Stage.EXTRACT: "raw",
@@ -128,5 +126,5 @@ def note_failure(division: str, dag_run: Any = None) -> None:
 @task
 @guarded
 def check_pack(division: str) -> str:
-    """Fail with every problem of a pack that could not be read."""
-    return load_pack(get_settings(), division).version
+    """Fail with every problem of a pack that cannot be used."""
+    return orchestration.check_pack(division)

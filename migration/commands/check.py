@@ -1,5 +1,6 @@
-"""Check every pack without data: files, inheritance, columns, codes and compiled SQL; all problems at once."""
+"""Check every pack without data: files, inheritance, columns, codes, SQL, shared hosts; all problems at once."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,9 +26,13 @@ def check(
 ) -> None:
     """Check packs without any data. Exit code 2 where one has a problem."""
     from migration.mapping.check import check_packs
+    from migration.pools import find_excesses
 
     asked = tuple(d.upper() for d in division or ())
-    results = check_packs(get_settings(), asked)
+    excesses = find_excesses(get_settings(), asked)
+    results = [
+        replace(r, problem=r.problem or excesses.get(r.division, "")) for r in check_packs(get_settings(), asked)
+    ]
     table = Table("division", "version", title="Mapping packs")
     for heading in ("records", "fields", "codes", "proposed"):
         table.add_column(heading, justify="right")

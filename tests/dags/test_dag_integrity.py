@@ -10,11 +10,13 @@ from pathlib import Path
 from string import ascii_uppercase
 
 import pytest
+from typer.testing import CliRunner
 
+from migration.cli import build_app
 from migration.mapping.load import list_divisions, load_pack
 from migration.mapping.model import SourceKind
 from migration.records import Stage
-from migration.settings import PROJECT_ROOT, Settings
+from migration.settings import PROJECT_ROOT, Settings, get_settings
 
 PACKS = Settings(mappings=PROJECT_ROOT / "mappings")
 DIVISIONS = list_divisions(PACKS)
@@ -163,6 +165,29 @@ def test_a_broken_pack_takes_only_its_own_division_away(tmp_path):
     assert "no_such_key" in dag["doc"]
     for other in others:
         assert "gate.run" in tasks_of(report, other)
+
+
+def test_a_division_that_may_overload_a_host_it_shares_cannot_run_until_the_packs_agree(tmp_path):
+    """One division of a family that shares a legacy system's pool allows itself more connections than the others."""
+    mappings = tmp_path / "mappings"
+    shutil.copytree(PACKS.mappings, mappings)
+    packs = [load_pack(PACKS, d) for d in DIVISIONS]
+    packs = [p for p in packs if {s.kind for s in p.systems} == {SourceKind.DATABASE}]
+    greedy, other = next((a, b) for a in packs for b in packs if a is not b and a.family == b.family)
+    system = greedy.systems[0]
+    own = mappings / "divisions" / greedy.division / "sources.yml"
+    assert not own.exists()
+    own.write_text(f"systems:\n  {system.name}:\n    max_connections: {system.max_connections + 3}\n", encoding="utf-8")
+    report = inspect(tmp_path, mappings)
+    dag = report["dags"][f"division_{greedy.division.lower()}"]
+    assert dag["tags"] == ["broken pack"]
+    assert f"{system.max_connections + 3} connections of system {system.name}" in dag["doc"]
+    assert "gate.run" in tasks_of(report, other.division)
+    get_settings.cache_clear()
+    result = CliRunner(env={"MIGRATION_MAPPINGS": str(mappings)}).invoke(build_app(), ["check", greedy.division])
+    get_settings.cache_clear()
+    assert result.exit_code == 2
+    assert f"pool {system.pool}" in result.output
 
 
 def test_a_new_division_is_a_new_folder_and_nothing_else(tmp_path):
