@@ -70,23 +70,47 @@ def build_blocks(
     key, known = _combine(matrix, rule.columns)
     if reached_by is not None:
         known = share_key(key, known, reached_by)
-    order = sort_order(key, np.flatnonzero(known).astype(np.int32))
-    ordered = key[order]
-    change = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1
-    edges = np.concatenate([[0], change, [len(order)]]).astype(np.int64) if len(order) else np.zeros(1, np.int64)
-    sizes = np.diff(edges)
-    keep = sizes > 1
-    starts = np.concatenate([[0], np.cumsum(sizes[keep])]).astype(np.int64)
-    order = np.ascontiguousarray(order[np.repeat(keep, sizes)])
-    sizes = sizes[keep]
+    order, starts = part_blocks(key, sort_order(key, np.flatnonzero(known).astype(np.int32)))
+    sizes = np.diff(starts)
     full = sizes <= rule.full_block
     if not full.all():
         _sort_large_blocks(order, starts, full, tie_order())
-    block_key = np.zeros(len(matrix), dtype=np.int32)
-    numbers = np.where(full, np.arange(1, len(sizes) + 1), 0).astype(np.int32)
-    block_key[order] = np.repeat(numbers, sizes)
+    block_key = number_blocks(order, starts, full, len(matrix))
     pairs = int(np.where(full, sizes * (sizes - 1) // 2, sizes * WINDOW).sum())
     return Blocks(rule, order, starts, full, block_key, pairs, int(sizes.max(initial=0)))
+
+
+@compiled
+def part_blocks(keys: LongArray, order: IntArray) -> tuple[IntArray, LongArray]:
+    """The records of `order` that share their key with a neighbour; where each block of them begins, and the end."""
+    members = np.empty_like(order)
+    starts = np.empty(len(order) // 2 + 1, dtype=np.int64)
+    count = blocks = first = 0
+    while first < len(order):
+        key = keys[order[first]]
+        last = first + 1
+        while last < len(order) and keys[order[last]] == key:
+            last += 1
+        if last - first > 1:
+            starts[blocks] = count
+            blocks += 1
+            for place in range(first, last):
+                members[count] = order[place]
+                count += 1
+        first = last
+    starts[blocks] = count
+    return members[:count].copy(), starts[: blocks + 1].copy()
+
+
+@compiled
+def number_blocks(order: IntArray, starts: LongArray, full: BoolArray, records: int) -> IntArray:
+    """Per record, the number of its block, counted from 1; 0 where it is in none that is compared in full."""
+    numbers = np.zeros(records, dtype=np.int32)
+    for block in range(len(starts) - 1):
+        if full[block]:
+            for place in range(starts[block], starts[block + 1]):
+                numbers[order[place]] = block + 1
+    return numbers
 
 
 def _combine(matrix: Matrix, columns: Sequence[str]) -> tuple[LongArray, BoolArray]:
@@ -101,8 +125,25 @@ def _combine(matrix: Matrix, columns: Sequence[str]) -> tuple[LongArray, BoolArr
     for place, size in zip(places[2:], sizes[2:], strict=True):
         codes = matrix.rows[:, place]
         known &= codes != 0
-        first = np.unique(first, return_inverse=True)[1].astype(np.int64) * size + codes
+        first = _rank_keys(first) * size + codes
     return first, known
+
+
+def _rank_keys(keys: LongArray) -> LongArray:
+    """Numbers in the order of the keys, equal for equal ones, that leave no gap."""
+    return fill_ranks(keys, sort_order(keys, np.arange(len(keys), dtype=np.int32)))
+
+
+@compiled
+def fill_ranks(keys: LongArray, order: IntArray) -> LongArray:
+    """Per record, how many different keys come before its own; `order` sorts the keys."""
+    ranks = np.zeros(len(keys), dtype=np.int64)
+    rank = 0
+    for place in range(1, len(order)):
+        if keys[order[place]] != keys[order[place - 1]]:
+            rank += 1
+        ranks[order[place]] = rank
+    return ranks
 
 
 @compiled

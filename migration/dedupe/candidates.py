@@ -6,7 +6,7 @@ of records and the model; thread count and chunking do not show. Refuses nothing
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -14,12 +14,24 @@ import numpy as np
 
 from migration.dedupe.blocking import WINDOW, Blocks, Rule, build_blocks, content_ranks, window_places
 from migration.dedupe.compiled import BoolArray, FloatArray, IntArray, LongArray
-from migration.dedupe.kernel import TILE, Tables, make_tables, mark_rules, score_blocks, score_pairs
+from migration.dedupe.kernel import (
+    TILE,
+    Found,
+    Tables,
+    Work,
+    find_levels,
+    make_tables,
+    mark_rules,
+    score_blocks,
+    score_pairs,
+)
 from migration.dedupe.matrix import Matrix
 from migration.dedupe.model import Model
 from migration.dedupe.program import compile_model, telling_order
+from migration.dedupe.sorting import sort_order
 
 CHUNK_PAIRS = 400_000
+GIVEN_AT_ONCE = 25_000
 RANK_COLUMNS = ("dob", "surname", "forename", "postcode")
 
 
@@ -123,11 +135,12 @@ def find_candidates(
                 held = _mark_proposed(blocks, earlier, len(matrix), number, held, marks)
             if running:
                 collect(*running)
-            score = partial(_score_chunk, tables, blocks, keys, number, new, model.thresholds.floor, sequence)
+            work = Work(blocks.order, blocks.starts, keys, number, new, model.thresholds.floor, sequence)
+            score = partial(_score_chunk, tables, work, blocks.full, _block_costs(blocks))
             running = blocks, [pool.submit(score, first, last) for first, last in _chunks(blocks)]
         if running:
             collect(*running)
-    fresh = _merge(parts, keys)
+        fresh = _merge(parts, keys, pool)
     if earlier is None:
         return Candidates(fresh, tuple(reports))
     kept = replace(earlier, rules=marks).take(marks != 0)
@@ -175,45 +188,20 @@ def _chunks(blocks: Blocks) -> Iterator[tuple[int, int]]:
     yield from zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True)
 
 
-def _score_chunk(
-    tables: Tables,
-    blocks: Blocks,
-    keys: IntArray,
-    rule: int,
-    is_new: BoolArray,
-    floor: float,
-    sequence: IntArray,
-    first: int,
-    last: int,
-) -> _Part:
-    room = int(_block_costs(blocks)[first:last].sum())
-    left, right = np.empty(room, np.int32), np.empty(room, np.int32)
-    scores, levels = np.empty(room, np.float64), np.empty(room, np.int64)
-    is_full = bool(blocks.full[first])
-    kept, seen = score_blocks(
-        tables,
-        blocks.order,
-        blocks.starts,
-        first,
-        last,
-        0 if is_full else WINDOW,
-        int(np.diff(blocks.starts[first : last + 1]).max()) if is_full else TILE,
-        keys,
-        rule,
-        is_new,
-        floor,
-        sequence,
-        left,
-        right,
-        scores,
-        levels,
+def _score_chunk(tables: Tables, work: Work, full: BoolArray, costs: LongArray, first: int, last: int) -> _Part:
+    room = int(costs[first:last].sum())
+    found = Found(
+        np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.float64), np.empty(room, np.int64)
     )
-    return _Part(
-        left[:kept].copy(), right[:kept].copy(), scores[:kept].copy(), levels[:kept].copy(), 1 << rule, int(seen)
-    )
+    is_full = bool(full[first])
+    largest = int(np.diff(work.starts[first : last + 1]).max()) if is_full else 0
+    kept, seen = score_blocks(tables, work, found, first, last, 0 if is_full else WINDOW, max(TILE, largest))
+    left, right, scores, levels = found
+    bit = 1 << work.rule
+    return _Part(left[:kept].copy(), right[:kept].copy(), scores[:kept].copy(), levels[:kept].copy(), bit, int(seen))
 
 
-def _merge(parts: Sequence[_Part], keys: IntArray) -> Pairs:
+def _merge(parts: Sequence[_Part], keys: IntArray, pool: Executor) -> Pairs:
     """All parts as one sorted table; a pair that large blocks of several rules propose is kept once."""
     if not parts:
         empty = np.zeros(0, np.int32)
@@ -221,7 +209,7 @@ def _merge(parts: Sequence[_Part], keys: IntArray) -> Pairs:
     left = np.concatenate([p.left for p in parts])
     right = np.concatenate([p.right for p in parts])
     bits = np.concatenate([np.full(len(p.left), p.bit, np.int32) for p in parts])
-    order = np.argsort(left.astype(np.int64) * len(keys) + right, kind="stable")
+    order = sort_order(left.astype(np.int64) * len(keys) + right, np.arange(len(left), dtype=np.int32))
     left, right, bits = left[order], right[order], bits[order]
     is_first = np.ones(len(left), dtype=np.bool_)
     is_first[1:] = (left[1:] != left[:-1]) | (right[1:] != right[:-1])
@@ -232,7 +220,9 @@ def _merge(parts: Sequence[_Part], keys: IntArray) -> Pairs:
     left, right = left[is_first], right[is_first]
     scores = np.concatenate([p.scores for p in parts])[chosen]
     levels = np.concatenate([p.levels for p in parts])[chosen]
-    return Pairs(left, right, scores, levels, rules | mark_rules(keys, left, right))
+    places = range(0, len(left), GIVEN_AT_ONCE)
+    marks = pool.map(lambda p: mark_rules(keys, left[p : p + GIVEN_AT_ONCE], right[p : p + GIVEN_AT_ONCE]), places)
+    return Pairs(left, right, scores, levels, rules | np.concatenate(list(marks)))
 
 
 def score_given(
@@ -243,6 +233,20 @@ def score_given(
     scores, levels = np.empty(len(left), np.float64), np.empty(len(left), np.int64)
     score_pairs(tables, left.astype(np.int32), right.astype(np.int32), scores, levels)
     return scores, levels
+
+
+def levels_given(matrix: Matrix, model: Model, left: IntArray, right: IntArray, pool: Executor) -> LongArray:
+    """Packed levels of given pairs of record numbers, some at a time in each thread of a pool."""
+    unknown = np.zeros((max(len(model.frequency_columns), 1), 1))  # a level does not depend on how common a value is
+    tables = make_tables(matrix, compile_model(model, matrix, unknown))
+    levels = np.empty(len(left), np.int64)
+    jobs = [
+        pool.submit(find_levels, tables, left[part], right[part], levels[part])
+        for part in (slice(start, start + GIVEN_AT_ONCE) for start in range(0, len(left), GIVEN_AT_ONCE))
+    ]
+    for job in jobs:
+        job.result()
+    return levels
 
 
 def _mark_proposed(

@@ -84,7 +84,7 @@ def link_records(
     matrix = build_matrix(people, (*LINKAGE_COLUMNS, *free))
     present = frozenset(people.column_names) & frozenset(matrix.columns)
     rules = choose_rules(matrix, present)
-    used = (model or train_model(matrix, untrained_model(present), people_rules(present))).restrict(present)
+    used = (model or train_model(matrix, untrained_model(present), people_rules(present), threads)).restrict(present)
     candidates = find_candidates(matrix, used, rules, threads)
     pseudo = _in_matrix_order(pc.invert(people.column("is_person").combine_chunks()), records)
     clusters = cluster_records(

@@ -146,83 +146,116 @@ def pack_levels(lines: IntArray, starts: IntArray, chosen: IntArray) -> np.int64
     return packed
 
 
+class Work(NamedTuple):
+    """What the pairs of one rule are scored by.
+
+    `order` holds record numbers, block after block; `starts` the first places of the blocks and the end. `keys` are per
+    record and rule the number of its full block, 0 for none: pairs of an earlier rule are passed over. `is_new` are the
+    records to link: pairs of two others are passed over. Comparisons are made in the order of `sequence`.
+    """
+
+    order: IntArray
+    starts: LongArray
+    keys: IntArray
+    rule: int
+    is_new: BoolArray
+    floor: float
+    sequence: IntArray
+
+
+class Found(NamedTuple):
+    """Where pairs are written, with room for all that are proposed."""
+
+    left: IntArray
+    right: IntArray
+    scores: FloatArray
+    levels: LongArray
+
+
 @compiled
 def score_blocks(
-    tables: Tables,
-    order: IntArray,
-    starts: LongArray,
-    first_block: int,
-    last_block: int,
-    window: int,
-    tile_size: int,
-    keys: IntArray,
-    rule: int,
-    is_new: BoolArray,
-    floor: float,
-    sequence: IntArray,
-    left: IntArray,
-    right: IntArray,
-    scores: FloatArray,
-    levels: LongArray,
+    tables: Tables, work: Work, found: Found, first_block: int, last_block: int, window: int, tile_size: int
 ) -> tuple[int, int]:
     """Score the pairs of consecutive blocks of one rule into the output arrays.
 
     Args:
-        order: record numbers, block after block; `starts` are the first places of the blocks and the end.
         window: compare a record with that many after it in its block; 0 for all of them.
         tile_size: records compared from one copy of their codes; with `window` 0, at least the largest block.
-        keys: per record and rule, the number of its full block, 0 for none: pairs of an earlier rule are passed over.
-        is_new: records to link; pairs of two others are passed over.
-        sequence: order in which comparisons are made.
 
     Returns:
         Pairs kept and pairs looked at.
     """
-    rows, chars, offsets, masks, lines, numbers, line_starts, logs, prior = tables
-    chosen = np.zeros(MOST_COMPARISONS, dtype=np.int32)
+    rows, order, starts, keys, rule = tables.rows, work.order, work.starts, work.keys, work.rule
     # Codes of a tile of records side by side: every pair then reads memory that is near.
     near = np.empty((tile_size + window, rows.shape[1]), dtype=np.int32)
     near_keys = np.empty((tile_size + window, max(rule, 1)), dtype=np.int32)
-    kept = 0
-    seen = 0
-    for block in range(first_block, last_block):
-        end = starts[block + 1]
-        for tile in range(starts[block], end, tile_size):
-            stop = min(tile + tile_size + window, end)
-            _copy_tile(rows, keys, order, tile, stop, rule, near, near_keys)
-            for place in range(tile, min(tile + tile_size, end)):
-                i = order[place]
-                last = stop if window == 0 else min(stop, place + 1 + window)
-                for other in range(place + 1, last):
-                    j = order[other]
-                    a, b = place - tile, other - tile
-                    if not (is_new[i] or is_new[j]) or _under_earlier_rule(near_keys, rule, a, b):
-                        continue
-                    seen += 1
-                    if i > j:
-                        a, b = b, a
-                    score = score_in_order(
-                        near,
-                        chars,
-                        offsets,
-                        masks,
-                        lines,
-                        numbers,
-                        line_starts,
-                        logs,
-                        prior,
-                        a,
-                        b,
-                        floor,
-                        sequence,
-                        chosen,
-                    )
-                    if score >= floor:
-                        left[kept] = min(i, j)
-                        right[kept] = max(i, j)
-                        scores[kept] = score
-                        levels[kept] = pack_levels(lines, line_starts, chosen)
-                        kept += 1
+    chosen = np.zeros(MOST_COMPARISONS, dtype=np.int32)
+    kept = seen = 0
+    block = first_block
+    while block < last_block:
+        tile = starts[block]
+        if window == 0:  # as many small blocks as a tile holds are copied together
+            after = block + 1
+            while after < last_block and starts[after + 1] - tile <= tile_size:
+                after += 1
+            _copy_tile(rows, keys, order, tile, starts[after], rule, near, near_keys)
+            while block < after:
+                place, end = starts[block], starts[block + 1]
+                kept, seen = _score_tile(
+                    tables, work, found, near, near_keys, tile, place, end, end, window, chosen, kept, seen
+                )
+                block += 1
+        else:
+            end = starts[block + 1]
+            for tile in range(starts[block], end, tile_size):
+                stop = min(tile + tile_size + window, end)
+                _copy_tile(rows, keys, order, tile, stop, rule, near, near_keys)
+                last = min(tile + tile_size, end)
+                kept, seen = _score_tile(
+                    tables, work, found, near, near_keys, tile, tile, last, stop, window, chosen, kept, seen
+                )
+            block += 1
+    return kept, seen
+
+
+@compiled_inline
+def _score_tile(
+    tables: Tables,
+    work: Work,
+    found: Found,
+    near: IntArray,
+    near_keys: IntArray,
+    tile: int,
+    first: int,
+    last: int,
+    stop: int,
+    window: int,
+    chosen: IntArray,
+    kept: int,
+    seen: int,
+) -> tuple[int, int]:
+    """Score the records at places `first` to `last` against those after them, up to `stop`; `near` begins at `tile`."""
+    _, chars, offsets, masks, lines, numbers, starts, logs, prior = tables
+    order, _, _, rule, is_new, floor, sequence = work
+    left, right, scores, levels = found
+    for place in range(first, last):
+        i = order[place]
+        for other in range(place + 1, stop if window == 0 else min(stop, place + 1 + window)):
+            j = order[other]
+            a, b = place - tile, other - tile
+            if not (is_new[i] or is_new[j]) or _under_earlier_rule(near_keys, rule, a, b):
+                continue
+            seen += 1
+            if i > j:
+                a, b = b, a
+            score = score_in_order(
+                near, chars, offsets, masks, lines, numbers, starts, logs, prior, a, b, floor, sequence, chosen
+            )
+            if score >= floor:
+                left[kept], right[kept] = min(i, j), max(i, j)
+                scores[kept] = score
+                levels[kept] = pack_levels(lines, starts, chosen)
+                kept += 1
     return kept, seen
 
 
@@ -263,6 +296,20 @@ def score_pairs(tables: Tables, left: IntArray, right: IntArray, scores: FloatAr
         a, b = min(left[pair], right[pair]), max(left[pair], right[pair])
         scores[pair] = score_pair(rows, chars, offsets, masks, lines, numbers, line_starts, logs, prior, a, b, chosen)
         levels[pair] = pack_levels(lines, line_starts, chosen)
+
+
+@compiled
+def find_levels(tables: Tables, left: IntArray, right: IntArray, levels: LongArray) -> None:
+    """The packed levels of given pairs, without weighing them."""
+    rows, chars, offsets, masks, lines, numbers, starts, _, _ = tables
+    for pair in range(len(left)):
+        i, j = min(left[pair], right[pair]), max(left[pair], right[pair])
+        packed = np.int64(0)
+        for comparison in range(len(starts) - 1):
+            first, end = starts[comparison], starts[comparison + 1]
+            number = first_line(rows, chars, offsets, masks, lines, numbers, end, first, i, j, True)
+            packed |= np.int64(lines[number, 0]) << np.int64(LEVEL_BITS * comparison)
+        levels[pair] = packed
 
 
 @compiled

@@ -197,20 +197,43 @@ def frequency_weights(matrix: Matrix, tables: Sequence[Mapping[str, float]], uns
     codes = matrix.pool.codes_of(pa.array([key for table in tables for key in table], pa.string()))
     start = 0
     for row, table in enumerate(tables):
-        own = codes[start : start + len(table)]
-        logs[row] = np.log2(unseen[row])
-        logs[row, own] = np.log2(np.fromiter(table.values(), dtype=np.float64, count=len(table)))
-        logs[row, 0] = np.log2(unseen[row])
+        shares = np.fromiter(table.values(), dtype=np.float64, count=len(table))
+        logs[row] = share_weights(codes[start : start + len(table)], shares, unseen[row], logs.shape[1])
         start += len(table)
     return logs
 
 
+def share_weights(codes: "IntArray | LongArray", shares: FloatArray, unseen: float, size: int) -> FloatArray:
+    """log2 of the share of every code below `size`: its own, or `unseen`; that of 0 is `unseen` too."""
+    weights = np.full(size, np.log2(unseen))
+    weights[codes] = np.log2(shares)
+    weights[0] = np.log2(unseen)
+    return weights
+
+
 def count_frequencies(matrix: Matrix, column: str, at_least: int = 2) -> dict[str, float]:
     """Share of each value among the known values of a column; values seen fewer than `at_least` times are left out."""
-    codes = matrix.column(column)
-    known = codes[codes > 0]
-    counts = np.bincount(known, minlength=1)
+    return name_shares(matrix, *count_shares(matrix, column, at_least))
+
+
+def count_shares(matrix: Matrix, column: str, at_least: int = 2) -> tuple[LongArray, FloatArray]:
+    """`count_frequencies` as codes and their shares."""
+    counts = count_codes(np.ascontiguousarray(matrix.column(column)), len(matrix.pool.values) + 1)
     kept = np.flatnonzero(counts >= at_least)
-    kept = kept[kept > 0]
-    names = matrix.pool.values.take(pa.array(kept - 1)).to_pylist()
-    return {str(n): float(c) / len(known) for n, c in zip(names, counts[kept], strict=True)}
+    return kept, counts[kept] / max(int(counts.sum()), 1)
+
+
+def name_shares(matrix: Matrix, codes: LongArray, shares: FloatArray) -> dict[str, float]:
+    """Shares by the strings of their codes."""
+    names = matrix.pool.values.take(pa.array(codes - 1)).to_pylist()
+    return dict(zip(names, shares.tolist(), strict=True))
+
+
+@compiled
+def count_codes(codes: IntArray, size: int) -> LongArray:
+    """How many records have each code, 0 left out."""
+    counts = np.zeros(size, dtype=np.int64)
+    for code in codes:
+        if code > 0:
+            counts[code] += 1
+    return counts

@@ -96,6 +96,14 @@ def frequency_table(model: Model, matrix: Matrix) -> FloatArray:
     return matrix.pool.logs[key][1]
 
 
+def keep_frequencies(model: Model, matrix: Matrix, weights: FloatArray) -> None:
+    """Have `frequency_table` give these weights for the model's frequencies, to save looking their values up."""
+    columns = model.frequency_columns
+    unseen = tuple(model.unseen.get(c, UNSEEN_FREQUENCY) for c in columns)
+    matrix.pool.logs.clear()
+    matrix.pool.logs[id(model.frequencies), columns, unseen] = (model.frequencies, weights)
+
+
 def telling_order(model: Model, program: Program, agreed: Sequence[str]) -> IntArray:
     """Numbers of the comparisons, those first that are expected to lower the bound of two different people most.
 

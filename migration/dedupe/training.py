@@ -9,23 +9,26 @@ nothing: a comparison that no rule can train keeps its starting weights.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
 
 from migration.dedupe.blocking import Rule, build_blocks, content_ranks
-from migration.dedupe.candidates import RANK_COLUMNS, score_given
-from migration.dedupe.compiled import FloatArray, LongArray
+from migration.dedupe.candidates import RANK_COLUMNS, levels_given
+from migration.dedupe.compiled import FloatArray, IntArray, LongArray
 from migration.dedupe.household import with_household
 from migration.dedupe.kernel import LEVEL_BITS
 from migration.dedupe.levels import IDENTIFIER, names_alone, unless_identified
-from migration.dedupe.matrix import Matrix, count_frequencies
+from migration.dedupe.matrix import Matrix, count_shares, name_shares, share_weights
 from migration.dedupe.model import Comparison, LevelSet, Model
-from migration.dedupe.program import frequency_table
+from migration.dedupe.program import frequency_table, keep_frequencies
 from migration.dedupe.sampling import sample_pairs
 
 RANDOM_PAIRS = 500_000
+LEAST_PAIRS = 50
+"""A rule with fewer pairs to learn from teaches nothing."""
 ROUNDS = 40
 SETTLED = 1e-5
 SMALLEST_M, SMALLEST_U = 1e-6, 1e-7
@@ -41,19 +44,23 @@ DERIVED_FROM = {"surname_sound": "surname", "forename_initial": "forename"}
 """A rule on a column made from another tells nothing about that other one."""
 
 
-def train_model(matrix: Matrix, model: Model, rules: Sequence[Rule]) -> Model:
+def train_model(matrix: Matrix, model: Model, rules: Sequence[Rule], threads: int = 1) -> Model:
     """The model with weights and term frequencies learned from the records."""
-    frequencies = {c: count_frequencies(matrix, c) for c in model.frequency_columns}
-    unseen = {c: 1.0 / max(int((matrix.column(c) != 0).sum()), 2) for c in model.frequency_columns}
-    plain = replace(model, frequencies=frequencies, unseen=unseen)
-    logs = frequency_table(plain, matrix)
-    chances = estimate_chances(matrix, plain, logs)
-    with_chances = _with_levels(plain, chances, None)
-    shares, prior = estimate_shares(matrix, with_chances, personal_rules(rules), logs)
-    trained = _with_levels(with_chances, chances, shares)
+    columns = model.frequency_columns
+    shares_of = {c: count_shares(matrix, c) for c in columns}
+    unseen = {c: 1.0 / max(int((matrix.column(c) != 0).sum()), 2) for c in columns}
+    model = replace(model, unseen=unseen)
+    with ThreadPoolExecutor(max_workers=max(threads, 1)) as pool:
+        trained = _with_levels(model, estimate_chances(matrix, model, pool), None)
+        named = pool.submit(lambda: {c: name_shares(matrix, *shares) for c, shares in shares_of.items()})
+        shares, prior = estimate_shares(matrix, trained, personal_rules(rules), pool)
+        frequencies = named.result()
+    trained = replace(_with_levels(trained, None, shares), frequencies=frequencies)
+    weights = [share_weights(*shares_of[c], unseen[c], len(matrix.pool.values) + 1) for c in columns]
+    keep_frequencies(trained, matrix, np.asarray(weights) if weights else np.zeros((1, 1)))
     cautions = _telling(trained, (*model.vetoes, *model.cautions))
     trained = replace(trained, prior=prior, name="trained", vetoes=(), cautions=cautions)
-    return with_household(matrix, trained, logs)
+    return with_household(matrix, trained, frequency_table(trained, matrix))
 
 
 def personal_rules(rules: Sequence[Rule]) -> Sequence[Rule]:
@@ -89,7 +96,7 @@ def level_counts(model: Model, packed: LongArray, weights: FloatArray | None = N
     return counts
 
 
-def estimate_chances(matrix: Matrix, model: Model, logs: FloatArray) -> list[FloatArray]:
+def estimate_chances(matrix: Matrix, model: Model, pool: Executor) -> list[FloatArray]:
     """U of every level: its share among random pairs in which the comparison has something to compare."""
     generator = np.random.Generator(np.random.PCG64(SEED))
     records = len(matrix)
@@ -97,7 +104,7 @@ def estimate_chances(matrix: Matrix, model: Model, logs: FloatArray) -> list[Flo
     left = generator.integers(0, records, wanted).astype(np.int32)
     right = generator.integers(0, records, wanted).astype(np.int32)
     keep = left != right
-    _, packed = score_given(matrix, model, left[keep], right[keep], logs)
+    packed = levels_given(matrix, model, left[keep], right[keep], pool)
     chances = []
     for comparison, counts in zip(model.comparisons, level_counts(model, packed), strict=True):
         chances.append(_shares(comparison, counts, [level.u for level in comparison.levels]))
@@ -118,23 +125,23 @@ def _shares(comparison: Comparison, counts: FloatArray, start: Sequence[float | 
 
 
 def estimate_shares(
-    matrix: Matrix, model: Model, rules: Sequence[Rule], logs: FloatArray
+    matrix: Matrix, model: Model, rules: Sequence[Rule], pool: Executor
 ) -> tuple[list[FloatArray], float]:
     """M of every level, averaged over the rules that can train it, and the prior weight of a random pair."""
     rank = content_ranks(matrix, RANK_COLUMNS)
     total: list[FloatArray] = [np.zeros(len(c.levels)) for c in model.comparisons]
     evidence = np.zeros(len(model.comparisons))
     most_matches = 1.0
-    for rule in rules:
-        blocks = build_blocks(matrix, rule, rank)
-        left, right = sample_pairs(blocks)
-        if len(left) < 50:
+    jobs = [pool.submit(_draw_pairs, matrix, rule, rank) for rule in rules]
+    for rule, job in zip(rules, jobs, strict=True):
+        left, right, proposed = job.result()
+        if len(left) < LEAST_PAIRS:
             continue
-        _, packed = score_given(matrix, model, left, right, logs)
+        packed = levels_given(matrix, model, left, right, pool)
         fixed = set(rule.columns) | {DERIVED_FROM[c] for c in rule.columns if c in DERIVED_FROM}
         free = [not (c.own_columns & fixed) for c in model.comparisons]
         shares, share_of_matches = expect_and_maximise(model, packed, free)
-        matches = share_of_matches * blocks.pairs
+        matches = share_of_matches * proposed
         most_matches = max(most_matches, matches)
         for place, is_free in enumerate(free):
             if is_free:
@@ -145,6 +152,12 @@ def estimate_shares(
     pairs = len(matrix) * (len(matrix) - 1) / 2
     prior = float(np.log2(most_matches / pairs)) if pairs else model.prior
     return [t / e if e > 0 else np.zeros(0) for t, e in zip(total, evidence, strict=True)], prior
+
+
+def _draw_pairs(matrix: Matrix, rule: Rule, rank: Callable[[], IntArray]) -> tuple[IntArray, IntArray, int]:
+    """Pairs of a rule to learn from, and how many it proposes."""
+    blocks = build_blocks(matrix, rule, rank)
+    return *sample_pairs(blocks), blocks.pairs
 
 
 def expect_and_maximise(model: Model, packed: LongArray, free: Sequence[bool]) -> tuple[list[FloatArray], float]:
@@ -176,17 +189,17 @@ def expect_and_maximise(model: Model, packed: LongArray, free: Sequence[bool]) -
     return shares, share
 
 
-def _with_levels(model: Model, chances: Sequence[FloatArray], shares: Sequence[FloatArray] | None) -> Model:
+def _with_levels(model: Model, chances: Sequence[FloatArray] | None, shares: Sequence[FloatArray] | None) -> Model:
+    """The model with u and m of its levels, where they are given and a rule could train them."""
     comparisons = []
     for place, comparison in enumerate(model.comparisons):
-        trained = shares is not None and len(shares[place]) > 0
         levels = []
         for number, level in enumerate(comparison.levels):
             if level.is_missing:
                 levels.append(level)
                 continue
-            m = float(shares[place][number]) if trained and shares is not None else float(level.m or 0.0)
-            u = max(float(chances[place][number]), SMALLEST_U)
-            levels.append(replace(level, m=max(m, SMALLEST_M), u=u))
+            m = shares[place][number] if shares is not None and len(shares[place]) else level.m
+            u = chances[place][number] if chances is not None else level.u
+            levels.append(replace(level, m=max(float(m or 0.0), SMALLEST_M), u=max(float(u or 0.0), SMALLEST_U)))
         comparisons.append(replace(comparison, levels=tuple(levels)))
     return replace(model, comparisons=tuple(comparisons))

@@ -126,7 +126,7 @@ def run_ours(table: Path, options: argparse.Namespace) -> dict[str, object]:
     del people
     clock.mark("code")
     rules = named_rules(options.rules, options.bounded)
-    model = train_model(matrix, untrained_model(present), rules)
+    model = train_model(matrix, untrained_model(present), rules, options.threads)
     clock.mark("train")
     return {"engine": "ours", **link_and_write(clock, matrix, model, rules, table, options)}
 

@@ -51,7 +51,7 @@ def link_all(tables: list[Path], model: object, threads: int):
     matrix = build_matrix(people, LINKAGE_COLUMNS)
     rules = tuple(named_rules("base", bounded=True))
     present = set(people.column_names) & set(LINKAGE_COLUMNS)
-    used = model or train_model(matrix, untrained_model(present), rules)
+    used = model or train_model(matrix, untrained_model(present), rules, threads)
     found = find_candidates(matrix, used, rules, threads)
     clusters = cluster_records(matrix, used, found.pairs, Guards(), threads)
     golden = golden_ids(matrix.record_ids, clusters.of)
