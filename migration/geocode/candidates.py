@@ -193,6 +193,8 @@ def force_flag(gazetteer: Gazetteer, premises: Premises, recorded_on: date | Non
     """Whether an entry was in force: IN, OUT (of its dates), or HISTORIC where the record has no date."""
     if recorded_on is None:
         return "HISTORIC" if premises.status == "HISTORIC" else "IN"
+    if premises.status != "HISTORIC" and not gazetteer.has_end(premises.row):
+        return "IN"
     first, last = gazetteer.dates(premises.row)
     if last is not None and last < recorded_on:
         return "OUT"

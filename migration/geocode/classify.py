@@ -85,10 +85,10 @@ def classify(tokens: tuple[str, ...]) -> Classified:
         plain = tuple(t for t in tokens if t != BREAK)
         if plain in kinds["unusable"]:
             return Classified(LocationClass.UNUSABLE, (), " ".join(plain), len(plain))
-        for phrase in kinds["no_fixed_abode"]:
-            if phrase[0] in tokens and _starts_segment(tokens, phrase) is not None:
+        for phrase in _present("no_fixed_abode", tokens):
+            if _starts_segment(tokens, phrase) is not None:
                 return Classified(LocationClass.NO_FIXED_ABODE, _without(tokens, 0, 0), " ".join(phrase), len(phrase))
-        found = _find_cue(tokens, kinds)
+        found = _find_cue(tokens)
         if found is not None:
             return found
     if any_mark & _ROAD_NUMBER and _is_road_marker(tokens):
@@ -122,21 +122,36 @@ def looks_like_junction(tokens: tuple[str, ...]) -> bool:
     return False
 
 
-def _find_cue(tokens: tuple[str, ...], kinds: dict[str, tuple[tuple[str, ...], ...]]) -> Classified | None:
+def _find_cue(tokens: tuple[str, ...]) -> Classified | None:
     if not _is_road_marker(tokens):
-        for phrase in kinds["junction_words"]:
-            at = _find(tokens, phrase) if phrase[0] in tokens else None
+        for phrase in _present("junction_words", tokens):
+            at = _find(tokens, phrase)
             if at is not None:
                 kept = (*tokens[:at], SLASH, *tokens[at + len(phrase) :])
                 return Classified(LocationClass.JUNCTION, _trim(kept), " ".join(phrase), len(phrase))
-    for phrase in kinds["relative"]:
-        if phrase[0] not in tokens:
-            continue
+    for phrase in _present("relative", tokens):
         at = _starts_segment(tokens, phrase)
         if at is not None and len(tokens) > len(phrase) and (at == 0 or phrase[0] not in _ONLY_FIRST):
             kept = _without(tokens, at, at + len(phrase))
             return Classified(LocationClass.RELATIVE, kept, " ".join(phrase), len(phrase))
     return None
+
+
+def _present(kind: str, tokens: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """Phrases of a kind whose first token is there, longest first."""
+    by_first = _phrases_by_first()[kind]
+    firsts = {t for t in tokens if t in by_first}
+    return sorted((p for t in firsts for p in by_first[t]), key=lambda t: (-len(t), t))
+
+
+@lru_cache(maxsize=1)
+def _phrases_by_first() -> dict[str, dict[str, list[tuple[str, ...]]]]:
+    kinds, _ = _phrases()
+    found: dict[str, dict[str, list[tuple[str, ...]]]] = {kind: {} for kind in kinds}
+    for kind, phrases in kinds.items():
+        for phrase in phrases:
+            found[kind].setdefault(phrase[0], []).append(phrase)
+    return found
 
 
 def _find(tokens: tuple[str, ...], phrase: tuple[str, ...]) -> int | None:

@@ -92,6 +92,17 @@ def identifier_code(token: str) -> str | None:
     return None
 
 
+@lru_cache(maxsize=100_000)
+def may_begin(token: str) -> bool:
+    """Whether a description of a part of a building may begin with the token; most words and numbers begin none."""
+    words = vocabulary()
+    if token in words.unit_classes or token in words.floors or token in words.sides:
+        return True
+    if token in ("FL", "MAIN", "GDNS") or token in _LETTER_PAIRS or len(token) == 1:
+        return True
+    return _NUMBERED_FLOOR.fullmatch(token) is not None or code_token(token) is not None
+
+
 def read_sub_building(tokens: tuple[str, ...], start: int = 0) -> tuple[str, str, int] | None:
     """The sub-building description that begins at `tokens[start]`.
 

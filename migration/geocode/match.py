@@ -18,7 +18,7 @@ from migration.geocode.gazetteer.index import Gazetteer
 from migration.geocode.junctions import match_junction, match_road_marker
 from migration.geocode.ladder import Ladder
 from migration.geocode.learn import text_key
-from migration.geocode.places import match_place, names_organisation
+from migration.geocode.places import NamedPlaces, match_place, names_organisation
 from migration.geocode.postcodes import find_postcode, format_postcode, is_outside
 from migration.geocode.premises import read_premises
 from migration.geocode.rereading import may_be_misread, read_by_name, read_by_postcode, read_swapped
@@ -53,6 +53,7 @@ class Matcher:
         self.labels = labels or {}
         self.resolver = StreetResolver(gazetteer)
         self.place_names = PlaceNames(gazetteer)
+        self.named = NamedPlaces(gazetteer)
         self.spelling = PlaceSpelling(gazetteer.localities)
         self.ladder = Ladder(gazetteer, self.calibration)
 

@@ -17,9 +17,33 @@ if TYPE_CHECKING:
     from migration.geocode.match import Matcher
 
 
+MEMO_SIZE = 50_000
 ORGANISATION = "ORGANISATION"
 LONGEST_NAME = 7
 """Tokens of the longest name that is looked for."""
+
+NamedRow = tuple[int, int, str, str, str, str]
+"""UPRN, street id, locality, town, division and kind of what has a name."""
+
+
+class NamedPlaces:
+    """Entries of a name by the sector of their postcode, for one release; owns its memo."""
+
+    def __init__(self, gazetteer: Gazetteer) -> None:
+        self._gazetteer = gazetteer
+        self._memo: dict[str, dict[str, list[NamedRow]]] = {}
+
+    def in_sector(self, name: str, postcode: str) -> list[NamedRow]:
+        """Entries of a name in the sector of a postcode."""
+        found = self._memo.get(name)
+        if found is None:
+            if len(self._memo) > MEMO_SIZE:
+                self._memo.clear()
+            found = self._memo[name] = {}
+            for row in self._gazetteer.places.get(name, ()):
+                own = self._gazetteer.postcode_of(row[0])
+                found.setdefault((own or "")[:-2], []).append(row)
+        return found.get(postcode[:-2], [])
 
 
 def match_place(
@@ -30,7 +54,7 @@ def match_place(
     for name, span in _names(tokens, places):
         rows = matcher.gazetteer.places.get(name)
         if rows:
-            match = _choose(matcher, query, tokens, postcode, rows, places, span)
+            match = _choose(matcher, query, tokens, postcode, name, rows, places, span)
             if match is not None:
                 return match
     return None
@@ -81,19 +105,17 @@ def _choose(
     query: Query,
     tokens: tuple[str, ...],
     postcode: str,
-    rows: tuple[tuple[int, int, str, str, str, str], ...],
+    name: str,
+    rows: tuple[NamedRow, ...],
     places: list[Span],
     span: tuple[int, int],
 ) -> Match | None:
     gazetteer = matcher.gazetteer
     said = {p.key for p in places if not (p.start >= span[0] and p.end <= span[1])}
     fits: dict[int, tuple[str, str, str]] = {}
-    for uprn, _, locality, town, division, _ in rows:
-        own = gazetteer.postcode_of(uprn) if postcode else None
-        pc = "NONE" if not postcode else "UNIT" if own == postcode else "OTHER"
-        place = "LOCALITY" if said & {locality, town} else "CONFLICT" if said else "NONE"
-        if pc == "OTHER" and (own or "")[:-2] != postcode[:-2]:
-            continue
+    for uprn, _, locality, town, division, _ in matcher.named.in_sector(name, postcode) if postcode else rows:
+        place = "NONE" if not said else "LOCALITY" if locality in said or town in said else "CONFLICT"
+        pc = "NONE" if not postcode else "UNIT" if gazetteer.postcode_of(uprn) == postcode else "OTHER"
         if place == "CONFLICT" and pc != "UNIT" and not said <= gazetteer.admins:
             continue
         same = "NONE" if not query.division else "SAME" if division == query.division else "OTHER"

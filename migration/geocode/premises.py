@@ -9,7 +9,7 @@ both returned; the gazetteer decides between them, and where both fit nobody doe
 import re
 from functools import lru_cache
 
-from migration.geocode.flats import identifier_code, read_sub_building
+from migration.geocode.flats import identifier_code, may_begin, read_sub_building
 from migration.geocode.readings import Item, Reading, combine, kind_of
 from migration.geocode.respell import put_right
 from migration.geocode.text import BREAK, SLASH
@@ -87,7 +87,7 @@ def _collect_items(tokens: tuple[str, ...]) -> tuple[list[Item], bool]:
         if token in (STREET, BREAK, SLASH) or (token in fillers and not _is_within_name(tokens, i)):
             i += 1
             continue
-        sub = _read_floor_before_flat(tokens, i) or read_sub_building(tokens, i) or _read_side(tokens, i)
+        sub = _read_part(tokens, i) if may_begin(token) else None
         if sub is not None:
             code, unit, length = sub
             if unit == "room":
@@ -99,6 +99,10 @@ def _collect_items(tokens: tuple[str, ...]) -> tuple[list[Item], bool]:
         items.append(Item("W" if _is_point_of_name(tokens, i) else kind_of(token), i, token, "", after))
         i += 1
     return items, has_room
+
+
+def _read_part(tokens: tuple[str, ...], i: int) -> tuple[str, str, int] | None:
+    return _read_floor_before_flat(tokens, i) or read_sub_building(tokens, i) or _read_side(tokens, i)
 
 
 def _is_within_name(tokens: tuple[str, ...], i: int) -> bool:

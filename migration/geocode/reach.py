@@ -1,7 +1,8 @@
 """How far a record's postcode agrees with streets: taken apart once, and only streets of its area looked at.
 
 Enters: a postcode and a street's name. Leaves: the streets of that name that the postcode does not rule out, and how
-far it agrees with each. Must hold: a street is left out only where it has postcodes and none in the area. Memos are
+far it agrees with each. Must hold: a street is left out only where it has postcodes and none in the area,
+or lies in another division and no place named. Memos are
 bounded; one `PostcodeIndex` per release and process.
 """
 
@@ -41,6 +42,7 @@ class PostcodeIndex:
 
     gazetteer: Gazetteer
     reaches: dict[str, PostcodeReach] = field(default_factory=dict)
+    by_place: dict[str, dict[str, list[int]]] = field(default_factory=dict)
     by_area: dict[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)
 
     def reach(self, postcode: str) -> PostcodeReach:
@@ -52,6 +54,27 @@ class PostcodeIndex:
             exact = frozenset(self.gazetteer.postcode_streets.get(postcode, ()))
             found = PostcodeReach(exact, sector(postcode), district(postcode), area(postcode))
             self.reaches[postcode] = found
+        return found
+
+    def within(self, key: str, division: str, places: tuple[str, ...]) -> list[int]:
+        """Streets of a name in a division, or in none, or in one of the places named, in the order of the release.
+
+        What lies in another division counts only where a place named speaks for it.
+        """
+        found = self.by_place.get(key)
+        if found is None:
+            if len(self.by_place) > MEMO_SIZE:
+                self.by_place.clear()
+            found = self.by_place[key] = self._group_by_place(key)
+        wanted = [found[place] for place in (f"/{division}", "/", *places) if place in found]
+        return wanted[0] if len(wanted) == 1 else sorted({i for ids in wanted for i in ids})
+
+    def _group_by_place(self, key: str) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = {}
+        for i in self.gazetteer.aliases.get(key, ()):
+            street = self.gazetteer.streets[i]
+            for place in {f"/{street.division}", street.locality, street.town, street.admin} - {""}:
+                found.setdefault(place, []).append(i)
         return found
 
     def near(self, key: str, postcode_area: str) -> tuple[int, ...]:

@@ -6,6 +6,7 @@ same pieces are both returned; the gazetteer decides between them, and where bot
 """
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from migration.geocode.flats import UNNAMED, floor_of, identifier_code, slashed_code
@@ -64,6 +65,7 @@ class Item(NamedTuple):
     after_street: bool = False
 
 
+@lru_cache(maxsize=100_000)
 def kind_of(token: str) -> str:
     """Kind of a piece by its form: N number, P pair, L letter, W word."""
     if _NUMBER.fullmatch(token):

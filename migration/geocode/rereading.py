@@ -5,6 +5,7 @@ changed, and a number that was swapped stays a number before its street; a stree
 the postcode has no other street and the words name none. Refuses the rest by an empty list.
 """
 
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -187,9 +188,13 @@ def _is_word_of(token: str, own: list[str]) -> bool:
         return True
     if len(token) < 4 or not token.isalpha() or token in vocabulary().identity_words:
         return False
-    canonical = vocabulary().canonical
     limit = max(1, len(token) // 4)
-    spelt = [*own, *(v for v, k in canonical.items() if k in own and v.isalpha() and len(v) > 3)]
-    return any(
-        w not in vocabulary().identity_words and OSA.distance(token, w, score_cutoff=limit) <= limit for w in spelt
-    )
+    return any(OSA.distance(token, w, score_cutoff=limit) <= limit for w in _spellings(tuple(own)))
+
+
+@lru_cache(maxsize=10_000)
+def _spellings(own: tuple[str, ...]) -> tuple[str, ...]:
+    """Words of a street's name and their longer variants, without those that tell streets apart."""
+    words = vocabulary()
+    spelt = [*own, *(v for v, k in words.canonical.items() if k in own and v.isalpha() and len(v) > 3)]
+    return tuple([w for w in spelt if w not in words.identity_words])

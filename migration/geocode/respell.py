@@ -28,6 +28,7 @@ def put_right(key: str) -> str | None:
     return found if found != key else None
 
 
+@lru_cache(maxsize=50_000)
 def _put_word_right(token: str) -> tuple[str, ...] | None:
     words = vocabulary()
     if len(token) < 4 or not token.isalpha() or token in words.unit_classes or token in words.sides:

@@ -109,7 +109,8 @@ class StreetResolver:
         flags = self._flags(where)
         groups: dict[int, list[tuple[int, int, str, str, str]]] = {}
         if not where.postcode:
-            for street_id in self.gazetteer.aliases.get(key, ()):
+            near = self.postcodes.within(key, where.division, where.places) if where.division else None
+            for street_id in self.gazetteer.aliases.get(key, ()) if near is None else near:
                 place, division, points = flags[sites[street_id]]
                 if points["NONE"] >= LEAST_SCORE:
                     part = (points["NONE"], -street_id, "NONE", place, division)

@@ -4,7 +4,9 @@
 
 PYTHON is an interpreter with the `bench` extra installed (it wants its own environment); without it only ours is
 measured. Run with the project root on PYTHONPATH.
-Prints recall, strict precision, false matches where the entry is absent, CPU seconds and peak memory.
+Prints recall, strict precision, false matches where the entry is absent, CPU seconds and peak memory. CPU per 1,000
+addresses is given with what a run costs before the first of them (reading the release or prepared folder, building
+what is looked things up in) and without it: the same work on the first `FEW` addresses is taken off, on both sides.
 """
 
 import argparse
@@ -27,6 +29,8 @@ PEER = Path(__file__).with_name("bench_geocode_peer.py")
 THRESHOLDS = ((-20.0, 0.0), (10.0, 5.0), (15.0, 10.0), (25.0, 10.0))
 """Match weight and distinguishability from which the peer's match counts; exact stages always count."""
 HELD_SEED = 555
+FEW = 200
+"""Addresses of the run that tells what starting costs; as many in `bench_geocode_peer.py`."""
 
 
 def cpu_seconds() -> float:
@@ -53,20 +57,28 @@ def measure_ours(folder: Path, source: Path, labels: list[Label], processes: int
     started, cpu = time.perf_counter(), cpu_seconds()
     build_gazetteer(settings, [source], None, "bench")
     compiled = {"compile_wall": time.perf_counter() - started, "compile_cpu": cpu_seconds() - cpu}
-    gazetteer = load_gazetteer(settings, "bench")
+    cpu = cpu_seconds()
+    evaluate(Matcher(load_gazetteer(settings, "bench")), labels[:FEW], 1)
+    start_cpu = cpu_seconds() - cpu
     started, cpu = time.perf_counter(), cpu_seconds()
-    result, _ = evaluate(Matcher(gazetteer), labels, processes)
+    result, _ = evaluate(Matcher(load_gazetteer(settings, "bench")), labels, processes)
     spent = cpu_seconds() - cpu
     return {
         **compiled,
         "match_wall": time.perf_counter() - started,
-        "cpu_s_per_1000": 1000 * spent / len(labels),
+        **per_1000(spent, start_cpu, len(labels)),
         "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         "recall": result.recall,
         "strict_precision": result.precision,
         "false_on_absent": result.false_rate,
         "wrong_of_matchable": result.wrong_of_matchable / max(1, result.matchable),
     }
+
+
+def per_1000(spent: float, start: float, addresses: int) -> dict[str, float]:
+    """CPU seconds per 1,000 addresses, with the start and without; `start` is what the first `FEW` took with it."""
+    without = 1000 * (spent - start) / (addresses - FEW)
+    return {"start_cpu": start, "cpu_s_per_1000": 1000 * spent / addresses, "cpu_s_per_1000_after_start": without}
 
 
 def measure_peer(folder: Path, source: Path, labels: list[Label], python: str) -> list[dict[str, object]]:
@@ -118,7 +130,7 @@ def _score_peer(raw: dict[str, object], labels: list[Label], weight: float, marg
         "prepare_wall": raw["prepare_wall"],
         "prepare_cpu": raw["prepare_cpu"],
         "match_wall": raw["match_wall"],
-        "cpu_s_per_1000": 1000 * float(str(raw["match_cpu"])) / len(labels),
+        **per_1000(float(str(raw["match_cpu"])), float(str(raw["start_cpu"])), len(labels)),
         "peak_rss_mb": raw["peak_rss_mb"],
         "recall": right / matchable,
         "strict_precision": right / asserted if asserted else 1.0,

@@ -94,6 +94,10 @@ class Gazetteer:
         """First and last day of a premises row."""
         return _as_date(self.views["start_date"][row]), _as_date(self.views["end_date"][row])
 
+    def has_end(self, row: int) -> bool:
+        """Whether a premises row says its last day."""
+        return bool(self.views["end_date"][row] > _NO_DATE)
+
     def place_of(self, row: int) -> tuple[int | None, int | None, str | None, str | None, str | None, int]:
         """Easting, northing, division, beat, postcode and street id of a premises row."""
         c, d = self.views, self.dictionaries
@@ -137,11 +141,12 @@ _TEXT_COLUMNS = (
     "beat_by_polygon",
 )
 _INT_COLUMNS = ("street_id", "number", "end_number", "uprn", "parent_uprn", "easting", "northing")
+_NO_DATE = -700_000
 _EPOCH = date(1970, 1, 1).toordinal()
 
 
 def _as_date(days: int) -> date | None:
-    return date.fromordinal(_EPOCH + days) if days > -700_000 else None
+    return date.fromordinal(_EPOCH + days) if days > _NO_DATE else None
 
 
 def load_gazetteer(settings: Settings, release: str | None = None) -> Gazetteer:
@@ -198,7 +203,8 @@ def _load_premises(folder: Path) -> tuple[dict[str, npt.NDArray[np.generic]], di
 
 
 def _read(folder: Path, table: str) -> pa.Table:
-    return pq.read_table(folder / f"{table}.parquet")
+    with pq.ParquetFile(folder / f"{table}.parquet") as file:
+        return file.read()
 
 
 def _split_columns(premises: pa.Table) -> tuple[dict[str, npt.NDArray[np.generic]], dict[str, list[str]]]:
