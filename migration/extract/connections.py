@@ -52,6 +52,19 @@ class Session:
             cursor.execute(sql)
             return [tuple(row) for row in cursor.fetchall()]
 
+    def open_stream(self) -> Any:
+        """A cursor that does not hold a whole result in memory, and of texts gives what is stored where it can."""
+        if self.engine.name == "postgresql":
+            return self.driver.cursor(name="migration_rows")
+        if self.engine.name == "mysql":
+            from pymysql.cursors import SSCursor
+
+            self.driver.use_unicode = False
+            return self.driver.cursor(SSCursor)
+        if self.engine.name == "sqlite":
+            self.driver.text_factory = bytes
+        return self.driver.cursor()
+
     def cancel(self) -> None:
         """Ask the server to give up the query under way, which another thread waits for."""
         if self.engine.name == "mysql":

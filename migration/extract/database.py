@@ -26,7 +26,7 @@ from migration.extract.sampling import sample_sql
 from migration.extract.source_proof import SourceProof
 from migration.extract.sources import TableSource
 from migration.extract.stored_values import build_array, find_decodable, row_bytes
-from migration.extract.totals import ControlTotals, column_kinds, read_totals, totals_sql
+from migration.extract.totals import ControlTotals, column_kinds, merge_totals, read_totals, totals_sql
 
 BATCH_ROWS = 20_000
 UTF8_CHARSETS = frozenset({"utf8", "utf8mb3", "utf8mb4", "ascii"})
@@ -56,6 +56,10 @@ class TablePlan:
     def schema(self) -> pa.Schema:
         """The Arrow schema of the columns."""
         return pa.schema([pa.field(c.name, c.type) for c in self.columns])
+
+    def narrow(self, condition: str) -> "TablePlan":
+        """The same of the rows that meet a further condition, where there is one."""
+        return replace(self, condition=" AND ".join(c for c in (self.condition, condition) if c))
 
 
 Suspects = Callable[[str, dict[str, ColumnRead]], set[str]]
@@ -204,7 +208,7 @@ class DatabaseReader:
         self.plan = plan_table(source, session, self._find_suspects)
         self.schema = self.plan.schema
         self.null_text: str | None = None
-        self._proof: SourceProof | None = None
+        self._proof: SourceProof[Any] | None = None
         self._is_part = False
         self.held_back = Measurement(self.schema, session.engine.totals.scheme)
 
@@ -217,7 +221,7 @@ class DatabaseReader:
         narrowed = copy(self)
         narrowed.session, narrowed._is_part = session, True
         narrowed.held_back = Measurement(self.schema, session.engine.totals.scheme)
-        narrowed.plan = replace(self.plan, condition=" AND ".join(c for c in (self.plan.condition, condition) if c))
+        narrowed.plan = self.plan.narrow(condition)
         return narrowed
 
     def read_batches(self) -> Iterator[RawBatch]:
@@ -228,6 +232,8 @@ class DatabaseReader:
             for batch in self.read_stored():
                 yield self.keep_readable(batch, before)
                 before += batch.num_rows
+            if self._proof is not None:
+                self._proof.help(self.session)
 
     def start_proof(self, *, is_idle: bool = False) -> None:
         """Begin to measure the source in a connection of its own, where the system allows a second and sets no pace.
@@ -242,11 +248,18 @@ class DatabaseReader:
         if self._is_part or is_slowed or self.source.system.max_connections < 2 or self.session.engine.is_embedded:
             return
         if is_idle:
-            self._proof = SourceProof(lambda: nullcontext(self.session), self.measure_in)
+            self._proof = SourceProof(lambda: nullcontext(self.session), self._measure_range, self._read_parts)
             return
+        ranges = self.find_ranges()
         snapshot = self.session.export_snapshot()
         system, location = self.source.system, self.source.location
-        self._proof = SourceProof(lambda: open_session(system, location, snapshot), self.measure_in)
+        self._proof = SourceProof(
+            lambda: open_session(system, location, snapshot), self._measure_range, self._read_parts, ranges
+        )
+
+    def find_ranges(self) -> list[str]:
+        """Conditions that cut the table into ranges which are measured one by one: one, which is all of it."""
+        return [""]
 
     @contextmanager
     def ending_proof(self) -> Iterator[None]:
@@ -280,7 +293,7 @@ class DatabaseReader:
             SourceError: the database fails on the way.
         """
         try:
-            with closing(_stream_cursor(self.session)) as cursor:
+            with closing(self.session.open_stream()) as cursor:
                 cursor.execute(sql)
                 rows = cursor.fetchmany(size)
                 while rows:
@@ -338,6 +351,8 @@ class DatabaseReader:
         Raises:
             SourceError: the database cannot be read.
         """
+        if self._proof is not None:
+            self._proof.finish()  # which may be measuring in this session
         return self.measure_in(self.session)
 
     def measure_in(self, session: Session) -> ControlTotals:
@@ -346,14 +361,20 @@ class DatabaseReader:
         Raises:
             SourceError: the database cannot be read.
         """
-        totals = session.engine.totals
         if session.engine.is_embedded:
             return self._measure_by_reading(session)
-        sql = totals_sql(totals, f"({select_sql(self.plan, session, ordered=False)}) t", self.schema)
+        return self._read_parts([self._measure_range(session, "")])
+
+    def _measure_range(self, session: Session, condition: str) -> tuple[Any, ...]:
+        """What `totals_sql` gives of the rows that meet a further condition."""
+        relation = f"({select_sql(self.plan.narrow(condition), session, ordered=False)}) t"
         try:
-            return read_totals(self.schema, session.fetch_one(sql), totals.scheme)
+            return session.fetch_one(totals_sql(session.engine.totals, relation, self.schema))
         except driver_error(session.alchemy) as failure:
             raise reading_failed(self.source, failure) from failure
+
+    def _read_parts(self, parts: list[tuple[Any, ...]]) -> ControlTotals:
+        return read_totals(self.schema, merge_totals(self.schema, parts), self.session.engine.totals.scheme)
 
     def _measure_by_reading(self, session: Session) -> ControlTotals:
         """Totals of a second reading, in no order: an engine in this process has no hash of its own."""
@@ -365,20 +386,6 @@ class DatabaseReader:
     def describe(self) -> dict[str, object]:
         """Snapshot and the server's time."""
         return {"snapshot": self.session.snapshot, "source_time": self.session.clock}
-
-
-def _stream_cursor(session: Session) -> Any:
-    """A cursor that does not hold the whole result in memory."""
-    if session.engine.name == "postgresql":
-        return session.driver.cursor(name="migration_rows")
-    if session.engine.name == "mysql":
-        from pymysql.cursors import SSCursor
-
-        session.driver.use_unicode = False
-        return session.driver.cursor(SSCursor)
-    if session.engine.name == "sqlite":
-        session.driver.text_factory = bytes
-    return session.driver.cursor()
 
 
 def reading_failed(source: TableSource, failure: BaseException) -> SourceError:

@@ -41,6 +41,7 @@ from migration.settings import Settings
 
 BATCH_ROWS = 16_384
 MASK = 0xFFFFFFFF
+LOOKUP3_SCHEMES = (HashScheme.LOOKUP3, HashScheme.LOOKUP3_HEX)
 DICTIONARY_BYTES = 64 << 10
 """Most bytes of the distinct values of a column that a file of the raw layer lists (`raw_table.open_rows`)."""
 MOST_CODE_BYTES = 2.25
@@ -104,22 +105,34 @@ class Measurement:
             return
         self.rows += batch.num_rows
         if batch.num_rows and images:
-            self.hashed += self._hash(join_rows(images), 0, rows)
+            self.hashed += self._hash(join_rows([image for image in images if image is not None]), 0, rows)
 
-    def add_values(self, place: int, array: pa.Array, rows: "np.ndarray[Any, Any]") -> Image:
-        """Measure values of the column at `place` (from 1); their hashes are mixed into `rows`."""
+    def add_values(self, place: int, array: pa.Array, rows: "np.ndarray[Any, Any]") -> Image | None:
+        """Measure values of the column at `place` (from 1); their hashes are mixed into `rows`.
+
+        Returns:
+            Their texts, where they are hashed as such.
+        """
         field_ = self.schema.field(place - 1)
         column, kind = self.columns[field_.name], self._kinds[field_.name]
         if pa.types.is_dictionary(array.type):
-            return self._add_codes(column, kind, place, array, rows)
+            self._add_codes(column, kind, place, array, rows)
+            return None
+        if kind is ColumnKind.INTEGER and self.scheme in LOOKUP3_SCHEMES:
+            valid = find_valid(array)
+            column.hashed += _whole(kernel.hash_numbers_lookup3(read_numbers(array), valid, place, rows))
+            self._add_column(column, array, kind, valid)
+            return None
         image = make_image(array, kind, self.scheme)
-        self._add_column(column, array, kind, image)
+        self._add_column(column, array, kind, image.valid)
+        if kind in HIDDEN:
+            self._add_ends(column, image)
         column.hashed += self._hash(image, place, rows)
         return image
 
     def _add_codes(
         self, column: _Column, kind: ColumnKind, place: int, array: pa.DictionaryArray, rows: "np.ndarray[Any, Any]"
-    ) -> Image:
+    ) -> None:
         """Measure values of which each distinct one is there once: it is hashed once."""
         listed, valid = make_image(array.dictionary, kind, self.scheme), find_valid(array.indices)
         codes = read_codes(array.indices)
@@ -127,7 +140,6 @@ class Measurement:
         column.hashed += _whole(hashed)
         column.non_null += int(valid.sum())
         self._add_ends(column, Image(listed.data, listed.offsets, used))
-        return listed
 
     def close_rows(self, rows: "np.ndarray[Any, Any]") -> None:
         """Count rows whose every column was measured."""
@@ -165,11 +177,9 @@ class Measurement:
             return _whole(kernel.hash_md5(image.data, image.offsets, image.valid))
         return _whole(kernel.hash_lookup3(image.data, image.offsets, image.valid, place, rows))
 
-    def _add_column(self, column: _Column, array: pa.Array, kind: ColumnKind, image: Image) -> None:
-        column.non_null += int(image.valid.sum())
-        if kind in HIDDEN:
-            self._add_ends(column, image)
-        elif kind in ORDERED:
+    def _add_column(self, column: _Column, array: pa.Array, kind: ColumnKind, valid: "np.ndarray[Any, Any]") -> None:
+        column.non_null += int(valid.sum())
+        if kind in ORDERED and kind not in HIDDEN:
             column.extend(*_find_ends(array, kind))
         if kind in SUMMED:
             column.total += _add_up(array, kind)
@@ -300,9 +310,13 @@ def may_repeat_keys(path: Path, key: Sequence[str]) -> bool:
         for batch in file.iter_batches(BATCH_ROWS, columns=list(key), use_threads=False):
             rows, whole = np.zeros(batch.num_rows, np.uint64), np.ones(batch.num_rows, np.bool_)
             for place, (name, kind) in enumerate(column_kinds(schema).items(), 1):
-                image = make_image(batch.column(name), kind, HashScheme.LOOKUP3)
-                kernel.hash_lookup3(image.data, image.offsets, image.valid, place, rows)
-                whole &= image.valid
+                array, valid = batch.column(name), find_valid(batch.column(name))
+                if kind is ColumnKind.INTEGER:
+                    kernel.hash_numbers_lookup3(read_numbers(array), valid, place, rows)
+                else:
+                    image = make_image(array, kind, HashScheme.LOOKUP3)
+                    kernel.hash_lookup3(image.data, image.offsets, valid, place, rows)
+                whole &= valid
             found.append(rows[whole])
     hashes = np.sort(np.concatenate(found))
     return bool((hashes[1:] == hashes[:-1]).any())

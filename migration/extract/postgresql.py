@@ -4,22 +4,18 @@ Enters: a table's plan and a session. Leaves: the same batches as the plain read
 Must hold: byte-identical Parquet with the plain reader (a test compares them). Refuses: what `database` refuses.
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from psycopg import pq
-from psycopg.errors import error_from_result
-from psycopg.generators import fetch_many
-from psycopg.waiting import Ready, Wait
 
 from migration.extract import copy_kernel as kernel
 from migration.extract.connections import driver_error
+from migration.extract.copy_stream import read_pieces
 from migration.extract.database import DatabaseReader, reading_failed, select_sql
 
-PIECE_BYTES = 1 << 20
 HEADER_BYTES = 19
 """Signature, flags and the length of an extension that no server sends."""
 EPOCH_DAYS = 10_957
@@ -31,27 +27,21 @@ class PostgresqlReader(DatabaseReader):
 
     def read_stored(self) -> Iterator[pa.RecordBatch]:
         """The rows in the order of the key; of a database without an encoding, texts as bytes."""
-        rest, header = bytearray(), HEADER_BYTES
+        rest, header = np.empty(0, np.uint8), HEADER_BYTES
         for piece in self._copy():
-            data = rest + piece if rest else piece
-            view = np.frombuffer(data, np.uint8)[header:]
+            view = np.concatenate((rest, piece[header:]))
             batch, used = self._decode_piece(view)
-            rest, header = data[header + used :], 0
+            rest, header = view[used:], 0
             if batch.num_rows:
                 yield batch
 
-    def _copy(self) -> Iterator[bytearray]:
+    def _copy(self) -> Iterator[kernel.Bytes]:
         """The COPY stream in pieces."""
         statement = f"COPY ({select_sql(self.plan, self.session, ordered=True)}) TO STDOUT (FORMAT binary)"
         driver = self.session.driver
         try:
             with closing(driver.cursor()) as cursor, cursor.copy(statement):
-                is_open = True
-                while is_open:
-                    piece = bytearray()
-                    is_open = driver.wait(_gather(driver.pgconn, piece))
-                    if piece:
-                        yield piece
+                yield from read_pieces(driver)
         except driver_error(self.session.alchemy) as failure:
             raise reading_failed(self.source, failure) from failure
 
@@ -67,28 +57,6 @@ class PostgresqlReader(DatabaseReader):
     def stored_schema(self) -> pa.Schema:
         """The types of `read_stored`: texts are valid where the database has an encoding."""
         return super().stored_schema if self.session.engine.has_bare_bytes else self.schema
-
-
-def _gather(connection: pq.abc.PGconn, piece: bytearray) -> Generator[Wait, Ready, bool]:
-    """Fill `piece` from a COPY stream, without psycopg's work for each row; whether more is to come.
-
-    Raises:
-        psycopg.Error: the server ended the stream with an error.
-    """
-    while len(piece) < PIECE_BYTES:
-        size, data = connection.get_copy_data(1)
-        if size > 0:
-            piece += data
-        elif size == 0:
-            while not (yield Wait.R):
-                continue
-            connection.consume_input()
-        else:
-            results = yield from fetch_many(connection)
-            if results[0].status != pq.ExecStatus.COMMAND_OK:
-                raise error_from_result(results[0])
-            return False
-    return True
 
 
 def build_column(view: kernel.Bytes, starts: kernel.Ints, sizes: kernel.Ints, kind: pa.DataType) -> pa.Array:

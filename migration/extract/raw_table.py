@@ -11,6 +11,7 @@ import json
 import shutil
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,7 +125,6 @@ def _write_rows(
     """Write all batches; returns the rows written and the ordinals of those in quarantine."""
     schema = reader.schema.append(pa.field(SOURCE_ROW, pa.int64(), nullable=False))
     schema = schema.with_metadata(table_metadata(context, source))
-    rows = 0
     bad_rows: set[int] = set()
 
     def kept(batches: Iterator[RawBatch]) -> Iterator[pa.RecordBatch]:
@@ -135,12 +135,24 @@ def _write_rows(
             yield batch.rows
 
     with open_rows(folder / ROWS, schema) as writer, _BadLineFile(source, folder) as bad:
-        for group in gather_groups(kept(reader.read_batches())):
-            writer.write_table(group.cast(schema), row_group_size=GROUP_ROWS)
-            rows += group.num_rows
-            del group
-            pa.default_memory_pool().release_unused()
+        rows = write_groups(writer, gather_groups(kept(reader.read_batches())))
     return rows, frozenset(bad_rows)
+
+
+def write_groups(writer: pq.ParquetWriter, groups: Iterator[pa.Table]) -> int:
+    """Write each group as the next is read; returns the rows written."""
+    rows = 0
+    done: Future[None] = Future()
+    done.set_result(None)
+    with ThreadPoolExecutor(1, thread_name_prefix="write") as pool:
+        for group in groups:
+            done.result()
+            rows += group.num_rows
+            done = pool.submit(writer.write_table, group.cast(writer.schema), GROUP_ROWS)
+            del group  # so that no more than the one being written is in memory beside the next
+        done.result()
+    pa.default_memory_pool().release_unused()
+    return rows
 
 
 def open_rows(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
@@ -153,17 +165,29 @@ def gather_groups(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
     waiting: list[pa.RecordBatch] = []
     rows = 0
     for batch in batches:
-        waiting.append(batch)
-        rows += batch.num_rows
+        at = 0
+        while rows + batch.num_rows - at >= GROUP_ROWS:
+            waiting.append(batch.slice(at, GROUP_ROWS - rows))
+            at, rows = at + GROUP_ROWS - rows, 0
+            yield _join(waiting)
+        if at < batch.num_rows:
+            waiting.append(batch.slice(at))
+            rows += batch.num_rows - at
         del batch
-        while rows >= GROUP_ROWS:
-            table = pa.Table.from_batches(waiting)
-            group = table.slice(0, GROUP_ROWS).combine_chunks()
-            waiting, rows = table.slice(GROUP_ROWS).to_batches(), rows - GROUP_ROWS
-            del table  # what is being written needs no second copy in memory
-            yield group
-    if waiting:
-        yield pa.Table.from_batches(waiting).combine_chunks()
+    if rows:
+        yield _join(waiting)
+
+
+def _join(batches: list[pa.RecordBatch]) -> pa.Table:
+    """Batches as a table of one chunk; the list is emptied, and only one column is in memory twice."""
+    schema = batches[0].schema
+    columns = [[batch.column(n) for batch in batches] for n in range(len(schema))]
+    batches.clear()
+    joined = []
+    for chunks in columns:
+        joined.append(pa.concat_arrays(chunks))
+        chunks.clear()
+    return pa.Table.from_arrays(joined, schema=schema)
 
 
 class _BadLineFile:

@@ -90,7 +90,9 @@ class SqliteReader(DatabaseReader):
             return
         connection = self._connect()
         if connection is not None:
-            self._proof = SourceProof(lambda: nullcontext(self.session), lambda _: self._measure(connection))
+            self._proof = SourceProof(
+                lambda: nullcontext(self.session), lambda *_: self._measure(connection), lambda parts: parts[0]
+            )
 
     @contextmanager
     def ending_proof(self) -> Iterator[None]:

@@ -9,10 +9,12 @@ value out: facts and messages carry hashes of texts and dates, never the values.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from enum import StrEnum
+from functools import partial
+from typing import Any
 
 import pyarrow as pa
 
@@ -37,9 +39,10 @@ class ColumnKind(StrEnum):
 class HashScheme(StrEnum):
     """The hash behind a fingerprint: the one that the measuring engine computes fastest.
 
-    LOOKUP3: PostgreSQL's `hashtextextended`, seeded by the column's place; rows by the exclusive or of their columns'
-    hashes. LOOKUP3_HEX: the same, texts written as the hex digits of their UTF-8 bytes. CRC32: MySQL's; rows by the
-    CRC-32 of the decimal digits of that of their texts. MD5: 60 bits of it, for values and rows.
+    LOOKUP3: PostgreSQL's `hashtextextended`, of whole numbers `hashint8extended`, seeded by the column's place; rows by
+    the exclusive or of their columns' hashes. LOOKUP3_HEX: the same, texts written as the hex digits of their UTF-8
+    bytes. CRC32: MySQL's; rows by the CRC-32 of the decimal digits of that of their texts. MD5: 60 bits of it, for
+    values and rows.
     """
 
     LOOKUP3 = "lookup3"
@@ -52,6 +55,8 @@ SUMMED = frozenset({ColumnKind.INTEGER, ColumnKind.DECIMAL})
 ORDERED = frozenset(set(ColumnKind) - {ColumnKind.BOOLEAN})
 TIMES = frozenset({ColumnKind.DATE, ColumnKind.TIMESTAMP, ColumnKind.INSTANT})
 HIDDEN = TIMES | {ColumnKind.TEXT, ColumnKind.BINARY}
+EXACT_DIGITS = 100
+"""More than any sum of a table's numbers has."""
 HEX_OF_TEXT = "upper(encode(convert_to({t}, 'UTF8'), 'hex'))"
 ROW_SEPARATOR = "|"
 """Between the values of a row under CRC32."""
@@ -205,6 +210,8 @@ def _value_hash(dialect: TotalsDialect, column: str, kind: ColumnKind, place: in
     if dialect.scheme is HashScheme.MD5:
         number = dialect.row_number.format(t=image)
         return f"CASE WHEN {dialect.quote(column)} IS NOT NULL THEN {number} END"
+    if kind is ColumnKind.INTEGER:
+        return f"hashint8extended({dialect.quote(column)}, {place})"
     if dialect.scheme is HashScheme.LOOKUP3_HEX and kind is ColumnKind.TEXT:
         image = HEX_OF_TEXT.format(t=image)
     return f'hashtextextended(({image}) COLLATE "C", {place})'
@@ -250,6 +257,30 @@ def _column_parts(dialect: TotalsDialect, field: pa.Field, kind: ColumnKind, val
         scale = field.type.scale if kind is ColumnKind.DECIMAL else 0
         parts.append(dialect.exact_sum.format(x=column, scale=scale))
     return parts
+
+
+def merge_totals(schema: pa.Schema, parts: Sequence[tuple[Any, ...]]) -> tuple[object, ...]:
+    """The row that `totals_sql` would give of a whole, from those that it gave of parts which share no row."""
+    kinds = column_kinds(schema)
+    ways: list[Callable[[list[Any]], object]] = [_add_up, _add_up]
+    for kind in kinds.values():
+        ways += [_add_up, _add_up]
+        if kind in SUMMED:  # which a driver may give as text
+            ways += [partial(min, key=_as_number), partial(max, key=_as_number), _add_up]
+        elif kind in ORDERED:
+            ways += [min, max]
+    columns = ([v for v in values if v is not None] for values in zip(*parts, strict=True))
+    return tuple(way(known) if known else None for way, known in zip(ways, columns, strict=True))
+
+
+def _add_up(values: list[Any]) -> str:
+    """The exact sum of numbers that may be written as text."""
+    with localcontext(prec=EXACT_DIGITS):
+        return f"{sum(map(_as_number, values)):f}"
+
+
+def _as_number(value: Any) -> Decimal:
+    return Decimal(value.decode("ascii") if isinstance(value, bytes) else str(value))
 
 
 def read_totals(schema: pa.Schema, row: tuple[object, ...], scheme: HashScheme) -> ControlTotals:

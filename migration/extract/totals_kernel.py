@@ -47,13 +47,16 @@ def hash_bytes(data: Bytes, at: int, size: int, seed: int) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def mix_number(value: Any) -> Any:
-    """PostgreSQL's `hashint8extended` of a 64-bit number (as unsigned), seed 0."""
+def mix_number(value: Any, seed: int) -> Any:
+    """PostgreSQL's `hashint8extended` of a 64-bit number (as unsigned), for a seed of 0 to 2^32 - 1."""
     low, high = value & MASK, value >> np.uint64(32)
     if value >> np.uint64(63):
         high = ~high & MASK
     a = np.uint64(START + 4) & MASK
-    return finish((a + (low ^ high)) & MASK, a, a)
+    b, c = (a + np.uint64(seed)) & MASK, a
+    if seed:
+        a, b, c = mix(a, b, c)
+    return finish((a + (low ^ high)) & MASK, b, c)
 
 
 @njit(cache=True, nogil=True)
@@ -194,6 +197,19 @@ def hash_lookup3(data: Bytes, offsets: Offsets, valid: Bools, seed: int, rows: N
 
 
 @njit(cache=True, nogil=True)
+def hash_numbers_lookup3(numbers: Ints, valid: Bools, seed: int, rows: NDArray[np.uint64]) -> tuple[Any, Any]:
+    """The same of whole numbers."""
+    high, low = np.int64(0), np.int64(0)
+    for row in range(len(valid)):
+        if valid[row]:
+            value = mix_number(np.uint64(numbers[row]), seed)
+            rows[row] ^= value
+            high += np.int64(value) >> 32
+            low += np.int64(value & MASK)
+    return high, low
+
+
+@njit(cache=True, nogil=True)
 def hash_codes_lookup3(
     data: Bytes, offsets: Offsets, codes: Codes, valid: Bools, seed: int, rows: NDArray[np.uint64]
 ) -> tuple[Any, ...]:
@@ -218,7 +234,7 @@ def finish_lookup3(rows: NDArray[np.uint64]) -> tuple[Any, Any]:
     """Sum of the rows' hashes as (high, low)."""
     high, low = np.int64(0), np.int64(0)
     for row in range(len(rows)):
-        value = mix_number(rows[row])
+        value = mix_number(rows[row], 0)
         high += np.int64(value) >> 32
         low += np.int64(value & MASK)
     return high, low

@@ -25,7 +25,8 @@ import pymysql
 import sqlalchemy as sa
 from sqlalchemy import make_url
 
-from migration.extract.raw_table import open_rows, write_table
+from migration.extract.partitions import split_reader
+from migration.extract.raw_table import gather_groups, open_rows, write_groups, write_table
 from migration.extract.reader import SOURCE_ROW
 from migration.extract.readers import open_reader
 from migration.extract.sources import TableSource
@@ -110,15 +111,15 @@ def run_ours(url: str, folder: Path, table: str) -> None:
     with open_reader(make_source(url, table)) as reader:
         schema = reader.schema.append(pa.field(SOURCE_ROW, pa.int64()))
         with open_rows(folder / "ours.parquet", schema) as writer:
-            for batch in reader.read_batches():
-                writer.write_batch(batch.rows.cast(schema))
+            write_groups(writer, gather_groups(batch.rows for batch in reader.read_batches()))
 
 
 def run_proved(url: str, folder: Path, table: str) -> None:
-    """Our reading as the stage does it: Parquet, keys and control totals on both sides."""
+    """Our reading as the stage does it: cut where it is large, Parquet, keys and control totals on both sides."""
     source = make_source(url, table)
     with open_reader(source) as reader:
-        write_table(RunContext(Settings(home=folder), "X", "r"), source, reader, folder / "proved", "key")
+        split = split_reader(reader, source, folder / "proved", "key")
+        write_table(RunContext(Settings(home=folder), "X", "r"), source, split, folder / "proved", "key")
 
 
 def run_dlt(url: str, folder: Path, table: str) -> None:
@@ -226,29 +227,35 @@ def main() -> None:
     """Make the tables and measure."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--engines", nargs="+", default=["postgresql", "sqlite", "mariadb"])
+    parser.add_argument("--ways", nargs="+", help="such as copy, proved, dlt_arrow; all where none is named")
     arguments = parser.parse_args()
     others = [run_pandas]
     if importlib.util.find_spec("dlt") is not None:
         others = [run_dlt, run_dlt_arrow, *others]
     else:
         print("dlt is not installed (extra `bench`)")
+
+    def compare_all(engine: str, url: str, works: list[Work]) -> None:
+        wanted = [w for w in works if not arguments.ways or w.__name__[4:] in arguments.ways]
+        make_tables(sa.create_engine(url), arguments.rows)
+        compare(engine, url, folder, wanted)
+
     with tempfile.TemporaryDirectory(prefix="bench_extract_") as name:
         folder = Path(name)
-        url = start_server(folder).url
-        try:
-            make_tables(sa.create_engine(url), arguments.rows)
-            compare("postgresql", url, folder, [run_copy, run_ours, run_proved, *others])
-        finally:
-            stop_server(folder)
-        url = f"sqlite:///{folder}/bench.sqlite"
-        make_tables(sa.create_engine(url), arguments.rows)
-        compare("sqlite", url, folder, [run_ours, run_proved, run_pandas])
-        with start_mariadb(folder) as url:
-            if url:
-                make_tables(sa.create_engine(url), arguments.rows)
-                compare("mariadb", url, folder, [run_ours, run_proved, run_pandas])
-            else:
-                print("mariadbd is not installed (Debian package mariadb-server)")
+        if "postgresql" in arguments.engines:
+            try:
+                compare_all("postgresql", start_server(folder).url, [run_copy, run_ours, run_proved, *others])
+            finally:
+                stop_server(folder)
+        if "sqlite" in arguments.engines:
+            compare_all("sqlite", f"sqlite:///{folder}/bench.sqlite", [run_ours, run_proved, run_pandas])
+        if "mariadb" in arguments.engines:
+            with start_mariadb(folder) as url:
+                if url:
+                    compare_all("mariadb", url, [run_ours, run_proved, run_pandas])
+                else:
+                    print("mariadbd is not installed (Debian package mariadb-server)")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import pymysql
 import pytest
 
 from migration.errors import SourceError
+from migration.extract import mysql
 from migration.extract.connections import open_session
 from migration.extract.delta import DeltaCounts, apply_delta, content_hash
 from migration.extract.delta_source import extract_delta
@@ -234,3 +235,26 @@ def test_delta_makes_the_new_full_extract_where_keys_differ_by_case_only(
     assert counts == DeltaCounts(inserted=1, updated=1, deleted=1)
     assert apply_delta(settings, old, delta, source.table.key, result) == 4000
     assert content_hash(settings, result) == content_hash(settings, extract(source, "new")[1])
+
+
+def test_totals_of_ranges_are_those_of_the_whole_when_two_sessions_measure(
+    database, make_table, extract, monkeypatch
+) -> None:
+    url, run = database
+    run(
+        "CREATE TABLE r (id bigint PRIMARY KEY, price decimal(38,10), ratio double, name varchar(40), "
+        "raw varbinary(9), small int(6) zerofill)"
+    )
+    run(
+        "INSERT INTO r SELECT CAST(seq AS SIGNED) - 2000, seq * 1e20 / 7, seq / 7e9, "
+        "if(seq % 3, concat('É', seq), NULL), unhex(hex(seq)), seq FROM seq_1_to_5000"
+    )
+    columns = ["id", "price", "ratio", "name", "raw", "small"]
+    whole = extract(make_table(url, "r", columns, ["id"]), "whole")[0]
+    asked: list[str] = []
+    measure = mysql.MysqlReader._measure_range
+    monkeypatch.setattr(mysql.MysqlReader, "_measure_range", lambda self, s, c: asked.append(c) or measure(self, s, c))
+    monkeypatch.setattr(mysql, "MOST_MEASURED", 100)
+    ranged = extract(make_table(url, "r", columns, ["id"]), "ranged")[0]
+    assert len(set(asked)) == mysql.RANGES == len(asked)
+    assert ranged.facts["control_totals"] == whole.facts["control_totals"]

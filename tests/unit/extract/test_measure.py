@@ -11,7 +11,7 @@ import pytest
 
 from migration.extract import totals_kernel as kernel
 from migration.extract.measure import Measurement, may_repeat_keys, measure_batches, measure_parquet
-from migration.extract.totals import HashScheme
+from migration.extract.totals import HashScheme, merge_totals, read_totals
 from migration.extract.totals_image import write_as_mysql
 
 ROWS = {
@@ -161,3 +161,17 @@ def test_totals_are_the_same_when_a_file_lists_distinct_values(settings, tmp_pat
         assert measure_parquet(settings, path, table.schema, scheme=scheme) == measure(columns, scheme)
     changed = measure(columns | {"code": pa.array([*texts[:-1], "É41"])})
     assert changed.columns[1] != measure_parquet(settings, path, table.schema).columns[1]
+
+
+def test_rows_of_totals_add_up_exactly_when_numbers_come_as_text() -> None:
+    schema = pa.schema([("n", pa.decimal128(38, 2)), ("t", pa.string()), ("x", pa.float64()), ("i", pa.int64())])
+    first = (2, "7", 2, "3", "-9.50", "10.25", "12345678901234567890123456789012345.01")
+    first += (1, "4", b"b", b"b", 0, None, None, None, 2, b"18446744073709551615", -5, 3, "-2")
+    second = (1, "8", 1, b"5", "9.00", "9.00", "0.01", 1, "6", b"a", b"a", 1, "9", -1.5, 2.5, 1, "1", -40, -40, "-40")
+    merged = merge_totals(schema, [first, second])
+    totals = read_totals(schema, merged, HashScheme.CRC32)
+    assert (totals.rows, totals.fingerprint) == (3, "15")
+    assert numbers_of(totals)["n"] == (3, "-9.5", "10.25", "12345678901234567890123456789012345.02")
+    assert numbers_of(totals)["x"] == (1, "-1.5", "2.5", None)
+    assert numbers_of(totals)["i"] == (3, "-40", "3", "-42")
+    assert [c.fingerprint for c in totals.columns] == ["8", "10", "9", "18446744073709551616"]
