@@ -1,7 +1,7 @@
 """Link a division's nominals or any table of people; evaluate links; list pairs to review."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -17,9 +17,10 @@ from migration.dedupe.evaluation import Evaluation, Figure
 from migration.dedupe.files import FileResult, join_table, kept_set, link_records, write_result
 from migration.dedupe.grouped import evaluate_labels, evaluate_run, threshold_curve
 from migration.dedupe.inspection import explain_golden, explain_nominals, read_links
+from migration.dedupe.judgements import judged_pairs
 from migration.dedupe.lineage import lineage_feed, write_feed
 from migration.dedupe.linked_set import load_linked_set, save_linked_set
-from migration.dedupe.model import read_model, write_model
+from migration.dedupe.model import Model, read_model, write_model
 from migration.dedupe.national_training import (
     choose_national_threshold,
     national_report_lines,
@@ -30,7 +31,7 @@ from migration.dedupe.national_training import (
 from migration.dedupe.review import review_queue
 from migration.dedupe.roles import read_records, read_roles
 from migration.dedupe.stage import run_time
-from migration.dedupe.thresholds import choose_thresholds, report_facts, report_lines
+from migration.dedupe.thresholds import choose_thresholds, put_evidence, report_facts, report_lines
 from migration.dedupe.waterfall import draw_waterfall
 from migration.errors import ConfigError
 from migration.layers import write_json
@@ -105,6 +106,10 @@ def thresholds(
     model: Annotated[
         Path | None, typer.Option(help="Linkage model (JSON); learned from each half if left out.")
     ] = None,
+    evidence: Annotated[
+        Path | None, typer.Option(help="Also put the report into this file, in place of its section with that title.")
+    ] = None,
+    title: Annotated[str, typer.Option(help="Title of the report; the table's name where left out.")] = "",
 ) -> None:
     """Choose the joining threshold on half of the labelled people, report it on the other half, write the evidence."""
     records, answer = read_records(people, read_roles(columns))
@@ -112,7 +117,9 @@ def thresholds(
         raise ConfigError(f"roles file {columns.name}", "no column with role truth", "one", "Name the true person.")
     report = choose_thresholds(records, answer, get_settings().threads, read_model(model) if model else None)
     out.mkdir(parents=True, exist_ok=True)
-    lines = report_lines(report, people.stem)
+    lines = report_lines(report, title or people.stem)
+    if evidence is not None:
+        put_evidence(evidence, lines)
     (out / "thresholds.md").write_text("\n".join(lines), encoding="utf-8")
     write_json(out / "thresholds.json", report_facts(report))
     Console().print("\n".join(lines), highlight=False)
@@ -125,13 +132,20 @@ def train(
     truth: Annotated[
         list[Path] | None, typer.Option(help="person_id by nominal_id or source key; repeat for several.")
     ] = None,
+    judge: Annotated[
+        Path | None, typer.Option(help="Learn nothing: write only the figures of this model, beside --out.")
+    ] = None,
 ) -> None:
     """Learn the national model from the latest run of every division; with truth, choose its threshold and report."""
     settings = get_settings()
     runs = latest_runs(settings, Layer.LOCATED)
     as_of = max(run_time(r.run_id) for r in runs).date()
-    model, records = train_national(runs, read_model())
     answer = read_truth(runs, truth) if truth else {}
+    if judge is not None:
+        lines = _judge_model(runs, read_model(judge), as_of, answer, source)
+        out.with_suffix(".md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return
+    model, records = train_national(runs, read_model())
     report = choose_national_threshold(runs, model, as_of, answer) if answer else None
     cohesion = report.chosen if report else model.thresholds.cohesion
     notes = training_notes(records, len(runs), source, as_of, report)
@@ -140,6 +154,15 @@ def train(
     lines = national_report_lines(model, report) if report else list(model.notes)
     out.with_suffix(".md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     Console().print("\n".join(lines), highlight=False)
+
+
+def _judge_model(runs: list[RunContext], model: Model, as_of: date, answer: dict[str, str], source: str) -> list[str]:
+    """Figures of a model as it is, as lines of Markdown."""
+    if not answer:
+        raise ConfigError("dedupe train --judge", "no truth", "files that say who is who", "Give --truth.")
+    report = choose_national_threshold(runs, model, as_of, answer)
+    title, *lines = national_report_lines(model, report)
+    return [title, "", f"{len(answer):,} nominals with truth, of {len(runs)} divisions: {source}.", *lines]
 
 
 @dedupe.command("lineage")
@@ -219,10 +242,16 @@ def review(
     limit: Annotated[int, typer.Option(help="Pairs to list.")] = 20,
     run_id: Annotated[str, typer.Option(help="Run; the division's latest where left out.")] = "",
 ) -> None:
-    """Pairs for a person to judge, the most valuable first. Blind: no score, no band."""
+    """Pairs for a person to judge, the most valuable first. Blind: no score, no band; none that is answered."""
+    from migration.load.engine import open_engine
+    from migration.load.judgements import read_judgements
+
     context = read_run(get_settings(), division.upper(), run_id or None)
+    engine = open_engine(context.settings)
+    judged = judged_pairs(read_judgements(engine))
+    engine.dispose()
     table = Table("left nominal", "right nominal", "why it is asked")
-    for item in review_queue(context, limit):
+    for item in review_queue(context, limit, judged):
         table.add_row(item.left_nominal_id, item.right_nominal_id, item.why)
     Console().print(table)
 

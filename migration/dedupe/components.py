@@ -2,7 +2,8 @@
 
 Enters: scored pairs, what judgements and verified identifiers hold together. Leaves: the records of every component of
 two and more. Must hold: a function of the set of pairs: a component that is too large is parted by a rising threshold,
-for its own records only. Refuses: what no threshold parts; its records stay alone and are named as alarms.
+for its own records only. Refuses: what no threshold parts; of its records only those judged to be one person stay
+together, and it is named as an alarm.
 """
 
 import numpy as np
@@ -87,7 +88,12 @@ def find_components(
         same = root[left] == root[right]
         left, right, scores = left[same], right[same], scores[same]
     alarms = np.unique(root[is_large]).astype(np.int32)
-    usable = np.flatnonzero((sizes[root] > 1) & ~is_large).astype(np.int32)
+    # What people judged to be one person holds even there.
+    ends = (together // max(records, 1)).astype(np.int32), (together % max(records, 1)).astype(np.int32)
+    judged = connected(records, *ends, np.zeros(len(together)), 0.0)
+    root = np.where(is_large, judged, root).astype(np.int32)
+    sizes = np.bincount(root, minlength=records)
+    usable = np.flatnonzero(sizes[root] > 1).astype(np.int32)
     members = usable[np.argsort(root[usable], kind="stable")]
     edges = np.flatnonzero(np.diff(root[members])) + 1
     starts = np.concatenate([[0], edges, [len(members)]]).astype(np.int64) if len(members) else np.zeros(1, np.int64)

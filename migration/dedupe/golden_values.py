@@ -39,6 +39,16 @@ UNION ALL
 SELECT golden_id, CASE WHEN redirect_to IS NULL THEN 'RETIRED' ELSE 'REDIRECT' END, redirect_to, 0, '' FROM redirects
 ORDER BY golden_id
 """
+REDIRECTS_SQL = """
+CREATE TEMP TABLE redirects AS
+SELECT g.golden_id, coalesce(g.redirect_to, went.redirect_to) AS redirect_to
+FROM given_before g
+LEFT JOIN (
+    SELECT e.golden_id, arg_min(l.golden_id, l.nominal_id) AS redirect_to
+    FROM earlier_nominals e JOIN links l USING (nominal_id) GROUP BY e.golden_id
+) AS went USING (golden_id)
+"""
+"""An id whose own nominal is gone leads to where its others went; where to several, the smallest nominal counts."""
 LINKED_NOMINAL_SQL = """
 CREATE TEMP TABLE last_recorded AS
 SELECT c.nominal_id, max(r.recorded_at_utc)::DATE AS last_recorded_on
@@ -69,11 +79,13 @@ def write_golden(
         How many golden nominals' values were worked out; those of the others were taken from a published run.
     """
     given = [i for run in runs for i in _given_ids(run)]
-    redirects = redirect_ids(given, linked.matrix.record_ids, linked.golden)
+    given_before = redirect_ids(given, linked.matrix.record_ids, linked.golden)
     metadata = parquet_metadata(context)
     with open_session(context.settings) as connection:
-        connection.register("redirects", redirects)
+        connection.register("given_before", given_before)
         connection.execute(f"CREATE VIEW links AS FROM {read_parquet_sql(writer.path('national_link'))}")
+        _create_earlier_nominals(connection, runs)
+        connection.execute(REDIRECTS_SQL)
         copy_to_parquet(connection, _cast("golden_nominal", GOLDEN_SQL), writer.path("golden_nominal"), metadata)
         for entity in ("nominal", "nominal_identifier", "crime_nominal", "crime_report"):
             create_view(connection, entity, (context, *runs))
@@ -134,6 +146,14 @@ def _find_earlier_values(context: RunContext, runs: Sequence[RunContext]) -> Run
     best = max(found, key=lambda f: f[:2])[2]
     read_manifest(best, Layer.LINKED)
     return best
+
+
+def _create_earlier_nominals(connection: duckdb.DuckDBPyConnection, runs: Sequence[RunContext]) -> None:
+    """Create a view of the nominals that golden ids had in published runs."""
+    paths = [layer_folder(run, Layer.LINKED) / "national_link.parquet" for run in runs]
+    parts = ["SELECT NULL::VARCHAR AS golden_id, NULL::VARCHAR AS nominal_id WHERE false"]
+    parts += [f"SELECT golden_id, nominal_id FROM {read_parquet_sql(p)}" for p in paths if p.exists()]
+    connection.execute(f"CREATE VIEW earlier_nominals AS {' UNION ALL '.join(parts)}")
 
 
 def _given_ids(run: RunContext) -> list[str]:

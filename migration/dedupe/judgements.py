@@ -39,11 +39,15 @@ APART = (Judgement.NOT_SAME, Judgement.SPLIT)
 
 @dataclass(frozen=True)
 class JudgedPairs:
-    """Open judgements as pairs of nominal ids, the smaller first, in order of time and id."""
+    """Open judgements as pairs of nominal ids, the smaller first, in order of time and id.
+
+    `answered` are the pairs that need not be asked again: kept or judged apart, or judged apart by what merges say: of
+    two nominals judged to be one person, whoever is not the one is not the other.
+    """
 
     together: tuple[tuple[str, str], ...]
     apart: tuple[tuple[str, str], ...]
-    kept: tuple[tuple[str, str], ...]
+    answered: tuple[tuple[str, str], ...]
 
 
 def judgement_schema() -> pa.Schema:
@@ -69,8 +73,10 @@ def judged_pairs(judgements: pa.Table) -> JudgedPairs:
     apart = {(a, b) for code, a, b in pairs if code in APART}
     groups = _Groups(apart)
     together = [(a, b) for code, a, b in pairs if code == Judgement.MERGE and groups.join(a, b)]
-    kept = {(a, b) for code, a, b in pairs if code == Judgement.KEEP}
-    return JudgedPairs(tuple(dict.fromkeys(together)), tuple(sorted(apart)), tuple(sorted(kept)))
+    answered = {(a, b) for code, a, b in pairs if code == Judgement.KEEP}
+    for a, b in apart:
+        answered |= {(min(x, y), max(x, y)) for x in groups.of(a) for y in groups.of(b)}
+    return JudgedPairs(tuple(dict.fromkeys(together)), tuple(sorted(apart)), tuple(sorted(answered)))
 
 
 class _Groups:
@@ -80,9 +86,13 @@ class _Groups:
         self.members: dict[str, set[str]] = {}
         self.apart = set(apart)
 
+    def of(self, nominal: str) -> set[str]:
+        """The nominals that merges say are the person this one is, itself among them."""
+        return self.members.get(nominal, {nominal})
+
     def join(self, left: str, right: str) -> bool:
         """Join the groups of two nominals unless a pair between them is judged apart."""
-        a, b = self.members.get(left, {left}), self.members.get(right, {right})
+        a, b = self.of(left), self.of(right)
         if any((min(x, y), max(x, y)) in self.apart for x in a for y in b):
             return False
         for member in (merged := a | b):
@@ -104,7 +114,7 @@ def encode_pairs(matrix: Matrix, pairs: Sequence[tuple[str, str]]) -> LongArray:
 def hash_judgements(judgements: pa.Table) -> str:
     """SHA-256 (hex) of the open judgements that change clusters, whatever the order of rows."""
     pairs = judged_pairs(judgements)
-    return hashlib.sha256(repr((pairs.together, pairs.apart, pairs.kept)).encode()).hexdigest()
+    return hashlib.sha256(repr((pairs.together, pairs.apart, pairs.answered)).encode()).hexdigest()
 
 
 def make_judgement(
@@ -153,7 +163,7 @@ def add_judgement(judgements: pa.Table, new: pa.Table) -> pa.Table:
     fix = "Reverse the earlier judgement first."
     if row["judgement_code"] == Judgement.MERGE and not groups.join(*pair):
         raise ConfigError("judgement MERGE", "open judgements that keep the two apart", "none", fix)
-    if row["judgement_code"] in APART and pair[1] in groups.members.get(pair[0], set()):
+    if row["judgement_code"] in APART and pair[1] in groups.of(pair[0]):
         raise ConfigError(f"judgement {row['judgement_code']}", "open merges that join the two", "none", fix)
     return pa.concat_tables([judgements, new])
 

@@ -39,7 +39,7 @@ NATIONAL_RULES = people_rules(set(NATIONAL_COLUMNS) - {"address", "locality"})
 class Linked:
     """The national set, linked. Arrays are in order of nominal id.
 
-    `kept` are the pairs that a person has looked at and left as they are; `reused_pairs` and `normalised` say how many
+    `answered` are the pairs that nobody need look at again; `reused_pairs` and `normalised` say how many
     pairs were taken from the set that was kept, and how many nominals were normalised, coded and compared.
     """
 
@@ -49,7 +49,7 @@ class Linked:
     rules: pa.Array
     clusters: Clusters
     pairs: Pairs
-    kept: LongArray
+    answered: LongArray
     reports: tuple[RuleReport, ...]
     placeholders: tuple[Placeholder, ...]
     reused_pairs: int
@@ -120,17 +120,26 @@ def renew_clusters(national: NationalSet, judged: JudgedPairs, as_of: date, thre
 
 
 def make_guards(national: NationalSet, judged: JudgedPairs, as_of: date) -> Guards:
-    """What outranks scores in a set, under judgements and on a day."""
+    """What outranks scores in a set, under judgements and on a day.
+
+    Who stands for nobody stays alone unless a person merged it; then nothing but judgements links it.
+    """
     matrix = national.linked.matrix
     verified = np.zeros((len(matrix), len(IDENTIFIER_TYPES)), dtype=np.int32)
     for place, kind in enumerate(IDENTIFIER_TYPES):
         encoded = national.nominals.column(f"verified_{kind}").combine_chunks().dictionary_encode()
         verified[:, place] = np.asarray(pc.fill_null(encoded.indices, -1)) + 1
+    together = encode_pairs(matrix, judged.together)
+    pseudo, careful = ~national.linked.is_person, careful_nominals(national.nominals, as_of)
+    merged = np.zeros(len(matrix), dtype=np.bool_)
+    for side in (together // max(len(matrix), 1), together % max(len(matrix), 1)):
+        merged[side] = pseudo[side]
+    verified[merged] = 0
     return Guards(
-        together=encode_pairs(matrix, judged.together),
+        together=together,
         apart=encode_pairs(matrix, judged.apart),
-        careful=careful_nominals(national.nominals, as_of),
-        pseudo=~national.linked.is_person,
+        careful=careful | merged,
+        pseudo=pseudo & ~merged,
         verified=verified,
     )
 
@@ -191,7 +200,7 @@ def describe_links(national: NationalSet, judged: JudgedPairs, as_of: date) -> L
         rules=_link_rules(matrix, linked.clusters, make_guards(national, judged, as_of)),
         clusters=linked.clusters,
         pairs=linked.candidates.pairs,
-        kept=encode_pairs(matrix, judged.kept),
+        answered=encode_pairs(matrix, judged.answered),
         reports=linked.candidates.reports,
         placeholders=national.placeholders,
         reused_pairs=national.reused,

@@ -41,7 +41,7 @@ COHESIONS = (-1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0)
 
 @dataclass(frozen=True)
 class NationalReport:
-    """Figures of every cohesion on the tuning half, and of the chosen one on the held-out half."""
+    """Figures of every cohesion on the tuning half; of the chosen one and the model's own on the held-out half."""
 
     chosen: float
     is_supported: bool
@@ -88,11 +88,14 @@ def choose_national_threshold(
     judged = judged_pairs(empty_judgements())
     national = join_runs(None, runs, judged, model, as_of)
     guards = make_guards(national, judged, as_of)
-    found = {c: _cluster(national, guards, truth, c, runs[0].settings.threads) for c in COHESIONS}
-    tuning = tuple((c, _judge(*found[c], tuning=True)) for c in COHESIONS)
+    tried = sorted({*COHESIONS, model.thresholds.cohesion})
+    found = {c: _cluster(national, guards, truth, c, runs[0].settings.threads) for c in tried}
+    tuning = tuple((c, _judge(*found[c], tuning=True)) for c in tried)
     supported = [c for c, e in tuning if e.pair_precision.low >= PRECISION]
-    chosen = min(supported) if supported else max(COHESIONS)
-    return NationalReport(chosen, bool(supported), tuning, ((chosen, _judge(*found[chosen], tuning=False)),))
+    chosen = min(supported) if supported else max(tried)
+    wanted = sorted({chosen, model.thresholds.cohesion})
+    held_out = tuple((c, _judge(*found[c], tuning=False)) for c in wanted)
+    return NationalReport(chosen, bool(supported), tuning, held_out)
 
 
 def _cluster(
@@ -145,7 +148,7 @@ def training_notes(records: int, divisions: int, source: str, on: date, report: 
         "Name frequencies are round figures of common Scottish names; a name not listed counts as rare.",
     ]
     if report is not None:
-        _, held = report.held_out[0]
+        held = dict(report.held_out)[report.chosen]
         basis = "supported by the tuning half" if report.is_supported else "the highest tried; none was supported"
         notes.append(
             f"Cohesion {report.chosen:g} bits ({basis}, salt '{SALT}'). Held-out half: pair precision "
@@ -163,8 +166,8 @@ def national_report_lines(model: Model, report: NationalReport) -> list[str]:
         "",
         *(f"- {note}" for note in model.notes),
         "",
-        f"Chosen: the lowest cohesion at which the lower 95 % bound of pair precision reaches "
-        f"{PRECISION} on the tuning half of the people.",
+        f"{report.chosen:g} is the lowest cohesion at which the lower 95 % bound of pair precision reaches {PRECISION} "
+        f"on the tuning half of the people; the model's is {model.thresholds.cohesion:g}.",
         "",
         "Tuning half:",
         "",

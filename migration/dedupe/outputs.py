@@ -91,7 +91,7 @@ def write_candidates(context: RunContext, writer: LayerWriter, linked: Linked, m
         "left_division_code": linked.sources.take(left),
         "right_division_code": linked.sources.take(right),
         "score": pa.array(pairs.scores),
-        "band_code": bands(linked.clusters, linked.kept, pairs, model),
+        "band_code": bands(linked.clusters, linked.answered, pairs, model),
         "blocking_rules": rule_names(pairs),
         "evidence": evidence(model, pairs.levels, pairs.scores),
         "model_version": pa.array([model.version] * len(pairs), pa.string()),

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from migration.dedupe.golden import LineageEvent, golden_id, trace_lineage
 from migration.dedupe.inspection import read_table
+from migration.dedupe.judgements import JudgedPairs
 from migration.dedupe.stage import national_model, relink
 from migration.records import PublishedRun, RunContext
 from migration.settings import Settings
@@ -28,16 +29,22 @@ class ReviewItem:
     why: str
 
 
-def review_queue(run: RunContext, limit: int) -> tuple[ReviewItem, ...]:
+def review_queue(run: RunContext, limit: int, judged: JudgedPairs | None = None) -> tuple[ReviewItem, ...]:
     """The pairs of a run to judge, the most valuable first.
+
+    Args:
+        judged: judgements that stand now; what they answer is left out, though the run was linked before them.
 
     Ambiguous pairs come first (several golden nominals wait for one answer), then pairs nearest to the threshold, where
     an answer is least certain. Every fifth is drawn from all the pairs by a hash of its ids, so that the answers also
     estimate precision and recall without bias.
     """
     columns = ["left_nominal_id", "right_nominal_id", "score", "band_code"]
+    known = frozenset((*judged.answered, *judged.together)) if judged else frozenset()
     rows = [
-        r for r in read_table(run, "match_candidate", columns).to_pylist() if r["band_code"] in {"REVIEW", "AMBIGUOUS"}
+        r
+        for r in read_table(run, "match_candidate", columns).to_pylist()
+        if r["band_code"] in {"REVIEW", "AMBIGUOUS"} and _key(r) not in known
     ]
     middle = national_model(run.settings).thresholds.cohesion
     by_value = sorted(rows, key=lambda r: (r["band_code"] != "AMBIGUOUS", abs(r["score"] - middle), *_key(r)))

@@ -23,6 +23,7 @@ from migration.dedupe.model import Model, read_model
 from migration.dedupe.national import Linked, link_national
 from migration.dedupe.survivorship import read_survivorship, survivorship_file
 from migration.errors import ConfigError
+from migration.fingerprint import combine_hashes
 from migration.layers import (
     LayerManifest,
     LayerWriter,
@@ -128,10 +129,10 @@ def _key(context: RunContext, runs: Sequence[RunContext], judgements: pa.Table, 
 
 
 def _given_ids_hash(run: RunContext) -> str:
-    """Hash of the golden ids that a published run knew: this run's redirects depend on them."""
+    """Hash of the golden ids that a published run knew, and of whom: this run's redirects depend on them."""
     manifest = find_manifest(run, Layer.LINKED)
     tables = manifest.tables if manifest else ()
-    return next((t.content_hash for t in tables if t.name == "golden_nominal"), "")
+    return combine_hashes(t.content_hash for t in tables if t.name in {"golden_nominal", "national_link"})
 
 
 def _record_facts(writer: LayerWriter, linked: Linked, model: Model, runs: Sequence[RunContext]) -> None:

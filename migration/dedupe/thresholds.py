@@ -12,6 +12,7 @@ time, with 97.5 % confidence: precision first, then as much recall as it leaves.
 import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +25,7 @@ from migration.errors import SourceError
 
 SALT = "choice of thresholds, first protocol"
 PRECISION = 0.995
+HEADING = "# Evidence for the thresholds\n\nWritten by commands and checked by tests (decision 0058); not by hand."
 COHESIONS = (-4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0)
 
 
@@ -108,6 +110,29 @@ def report_lines(report: ThresholdReport, title: str) -> list[str]:
         *figures_table(report.held_out),
         "",
     ]
+
+
+def evidence_section(path: Path, title: str) -> list[str]:
+    """Lines of a section of a file of evidence, its heading first; empty where it has none of that title."""
+    return _read_sections(path).get(f"## {title}", [])
+
+
+def put_evidence(path: Path, lines: Sequence[str]) -> None:
+    """Put a report (`report_lines`) into a file of evidence, in place of the section with its title or at the end."""
+    sections = {**_read_sections(path), lines[0]: [*lines]}
+    parts = [HEADING, *("\n".join(section).rstrip("\n") for section in sections.values())]
+    path.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+
+
+def _read_sections(path: Path) -> dict[str, list[str]]:
+    """Sections of a file of evidence by heading, in order."""
+    found: dict[str, list[str]] = {}
+    current: list[str] = []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+        if line.startswith("## "):
+            current = found.setdefault(line, [])
+        current.append(line)
+    return found
 
 
 def figures_table(rows: Sequence[tuple[float, Evaluation]]) -> list[str]:

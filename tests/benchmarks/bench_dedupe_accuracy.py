@@ -1,17 +1,18 @@
 """How right our linking is, beside Splink 5 in its documented configurations, on the same people in the same run.
 
     MIGRATION_REAL_DATA=... python tests/benchmarks/bench_dedupe_accuracy.py [--parts
-    historical,febrl,invented] [--records 100000,300000] [--report FOLDER]
+    historical,febrl,invented] [--records 100000,300000] [--evidence]
 
 Historical people: halved by person (`migration/dedupe/thresholds.py`); thresholds are chosen on the tuning half and
 figures are of the held-out half, ours at the default threshold. Splink gets the held-out half in the configurations of
 its documentation (the "historical persons" and the "quick and dirty" examples) and, unlike ours, the best of fourteen
 thresholds, chosen with the truth of that very half. FEBRL and invented people: the default threshold, nothing tuned.
-`--report` also writes the evidence for the thresholds: the curves of the tuning halves.
+`--evidence` instead writes the evidence for the thresholds (the curves of the tuning halves) into
+`migration/dedupe/models/thresholds.md`: of the historical people, of 100,000 invented ones (seed 101) and of some
+invented families, which a test compares (`tests/unit/dedupe/test_thresholds.py`, `tests/dedupe/test_real_people.py`).
 """
 
 import argparse
-import json
 import os
 import sys
 import time
@@ -24,8 +25,9 @@ import pyarrow.parquet as pq
 
 from migration.dedupe.evaluation import Evaluation, evaluate_clusters
 from migration.dedupe.files import link_records
+from migration.dedupe.model import MODELS_FOLDER
 from migration.dedupe.roles import read_records
-from migration.dedupe.thresholds import choose_thresholds, is_tuning, report_facts, report_lines
+from migration.dedupe.thresholds import choose_thresholds, is_tuning, put_evidence, report_lines
 
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "dedupe"))
@@ -76,13 +78,11 @@ def link(records: pa.Table, truth: pa.Array) -> tuple[Evaluation, float]:
     return evaluation, time.monotonic() - started
 
 
-def run_historical(report: Path | None) -> None:
+def run_historical() -> None:
     from test_real_people import HISTORICAL
 
     path = real_data("historical_people_half.parquet")
     records, truth = read_records(path, HISTORICAL)
-    if report is not None:
-        write_report(report, "historical people", records, truth)
     held = pa.array([not is_tuning(str(p)) for p in truth.to_pylist()])
     evaluation, seconds = link(records.filter(held), truth.filter(held))
     ours = show("historical, held out, ours at the default", evaluation, seconds=round(seconds, 1))
@@ -184,29 +184,35 @@ def run_febrl() -> None:
         show(f"{name}, default, nothing tuned", *link(records, truth)[:1])
 
 
-def run_invented(sizes: list[int], seed: int, report: Path | None) -> None:
+def invented(size: int, seed: int) -> tuple[pa.Table, pa.Array]:
+    """Invented records and who they are."""
     from invented_people import invent_people
 
+    table = invent_people(size, seed)
+    return table.drop(["truth"]), table["truth"].combine_chunks().cast(pa.string())
+
+
+def run_invented(sizes: list[int], seed: int) -> None:
     for size in sizes:
-        table = invent_people(size, seed)
-        records, truth = table.drop(["truth"]), table["truth"].combine_chunks().cast(pa.string())
-        if report is not None and size == sizes[0]:
-            write_report(report, f"{size:,} invented people (seed {seed})", records, truth)
-            continue
-        evaluation, seconds = link(records, truth)
+        evaluation, seconds = link(*invented(size, seed))
         show(f"{size:,} invented people, seed {seed}, default", evaluation, seconds=round(seconds, 1))
 
 
-def write_report(folder: Path, title: str, records: pa.Table, truth: pa.Array) -> None:
-    """Add the threshold report of a labelled table to the folder, and print it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    report = choose_thresholds(records, truth, 2)
-    lines = report_lines(report, title)
-    with (folder / "thresholds.md").open("a", encoding="utf-8") as file:
-        file.write("\n".join(lines) + "\n")
-    name = title.split(" (", maxsplit=1)[0].replace(" ", "-").replace(",", "")
-    (folder / f"{name}.json").write_text(json.dumps(report_facts(report), indent=1), encoding="utf-8")
-    print("\n".join(lines))
+def write_evidence(path: Path) -> None:
+    """Write the evidence for the thresholds: every set of labelled people, halved by person."""
+    from labelled_families import FAMILIES_TITLE, invent_families
+    from test_real_people import HISTORICAL, HISTORICAL_TITLE
+
+    sets = {
+        HISTORICAL_TITLE: read_records(real_data("historical_people_half.parquet"), HISTORICAL),
+        "100,000 invented people (tests/benchmarks/invented_people.py, seed 101)": invented(100_000, 101),
+        FAMILIES_TITLE: invent_families(120, 2),
+    }
+    path.unlink(missing_ok=True)
+    for title, (records, truth) in sets.items():
+        lines = report_lines(choose_thresholds(records, truth, 2), title)
+        put_evidence(path, lines)
+        print("\n".join(lines))
 
 
 def main() -> None:
@@ -214,15 +220,18 @@ def main() -> None:
     parser.add_argument("--parts", default="historical,febrl,invented")
     parser.add_argument("--records", default="100000,300000")
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--report", type=Path)
+    parser.add_argument("--evidence", action="store_true")
     options = parser.parse_args()
+    if options.evidence:
+        write_evidence(MODELS_FOLDER / "thresholds.md")
+        return
     parts = options.parts.split(",")
     if "historical" in parts:
-        run_historical(options.report)
+        run_historical()
     if "febrl" in parts:
         run_febrl()
     if "invented" in parts:
-        run_invented([int(n) for n in options.records.split(",")], options.seed, options.report)
+        run_invented([int(n) for n in options.records.split(",")], options.seed)
 
 
 if __name__ == "__main__":

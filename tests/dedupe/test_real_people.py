@@ -5,10 +5,12 @@ import pytest
 
 from migration.dedupe.evaluation import Evaluation
 from migration.dedupe.files import link_records
+from migration.dedupe.model import MODELS_FOLDER
 from migration.dedupe.roles import read_records
-from migration.dedupe.thresholds import is_tuning
+from migration.dedupe.thresholds import choose_thresholds, evidence_section, is_tuning, report_lines
 from migration.settings import get_settings
 
+HISTORICAL_TITLE = "Historical people (open data, historical_people_half.parquet)"
 HISTORICAL = {
     "unique_id": "record_id",
     "cluster": "truth",
@@ -58,6 +60,13 @@ def test_historical_people_held_out_half():
     figures = check(link_records(records.filter(chosen), 2, None, truth.filter(chosen)).evaluation)
     assert figures.pair_f1.value >= 0.83
     assert figures.cubed_f1.value >= 0.91
+
+
+def test_the_committed_evidence_is_what_the_historical_people_give():
+    records, truth = read_records(open_data("historical_people_half.parquet"), HISTORICAL)
+    found = report_lines(choose_thresholds(records, truth, 2), HISTORICAL_TITLE)
+    committed = evidence_section(MODELS_FOLDER / "thresholds.md", HISTORICAL_TITLE)
+    assert "\n".join(committed).strip() == "\n".join(found).strip()
 
 
 @pytest.mark.parametrize("name", ["febrl1.csv", "febrl2.csv"])

@@ -2,10 +2,20 @@
 
 import pyarrow as pa
 import pytest
+from benchmarks.labelled_families import FAMILIES_TITLE
 from typer.testing import CliRunner
 
 from migration.cli import build_app
-from migration.dedupe.thresholds import COHESIONS, PRECISION, choose_thresholds, is_tuning, report_lines
+from migration.dedupe.model import MODELS_FOLDER
+from migration.dedupe.thresholds import (
+    COHESIONS,
+    PRECISION,
+    choose_thresholds,
+    evidence_section,
+    is_tuning,
+    put_evidence,
+    report_lines,
+)
 from migration.errors import SourceError
 
 
@@ -40,6 +50,24 @@ def test_the_choice_does_not_see_the_held_out_half(labelled, report):
     assert changed.chosen == report.chosen
     assert changed.tuning == report.tuning
     assert changed.held_out != report.held_out
+
+
+def test_the_committed_evidence_is_what_the_command_finds(report):
+    committed = evidence_section(MODELS_FOLDER / "thresholds.md", FAMILIES_TITLE)
+    fix = "run tests/benchmarks/bench_dedupe_accuracy.py --evidence and read what changed"
+    assert "\n".join(committed).strip() == "\n".join(report_lines(report, FAMILIES_TITLE)).strip(), fix
+
+
+def test_a_report_takes_the_place_of_the_section_with_its_title(report, tmp_path):
+    path = tmp_path / "evidence.md"
+    for title in ("one", "two", "one"):
+        put_evidence(path, report_lines(report, title))
+    text = path.read_text(encoding="utf-8")
+    assert [line for line in text.splitlines() if line.startswith("#")][1:] == ["## one", "## two"]
+    put_evidence(path, ["## two", "", "other"])
+    assert "other" in evidence_section(path, "two")
+    assert evidence_section(path, "one")[2].startswith("480 records")
+    assert evidence_section(path, "three") == []
 
 
 def test_too_few_people_are_refused(labelled):
