@@ -261,7 +261,7 @@ def _measure_groups(
     """Measure row groups, where it can be done column by column: one is in memory at a time."""
     found = Measurement(schema, scheme)
     coded = _find_coded(path, schema, scheme, groups) if null_text is None else []
-    with pq.ParquetFile(path, read_dictionary=coded) as file:
+    with pq.ParquetFile(path, read_dictionary=coded, pre_buffer=False) as file:  # whole groups would be in memory
         for group in groups:
             if not found.binds_by_hashes:
                 for batch in file.iter_batches(BATCH_ROWS, [group], schema.names, use_threads=False):

@@ -6,15 +6,13 @@ byte-identical Parquet with the plain reader (a test compares them). Refuses: wh
 16 MB or more, which `plain: true` reads.
 """
 
-import select
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from pymysql.constants import CR
-from pymysql.err import MySQLError, OperationalError, raise_mysql_exception
+from pymysql.err import MySQLError, raise_mysql_exception
 from sqlalchemy import inspect
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -22,11 +20,8 @@ from migration.errors import SourceError
 from migration.extract import copy_kernel, mysql_kernel
 from migration.extract.connections import Session
 from migration.extract.database import DatabaseReader, reading_failed, select_sql
+from migration.extract.mysql_stream import can_stream, end_result, read_piece
 from migration.extract.totals_image import WORD_DIGITS
-
-PIECE_BYTES = 1 << 20
-IDLE_SECONDS = 0.02
-
 
 RANGES = 24
 MOST_MEASURED = 100_000
@@ -48,10 +43,13 @@ class MysqlReader(DatabaseReader):
     def read_stored(self) -> Iterator[pa.RecordBatch]:
         """The rows in the order of the key, texts as bytes."""
         driver, state, rest = self.session.driver, mysql_kernel.MORE, bytearray()
+        if not can_stream(driver):
+            yield from super().read_stored()
+            return
         try:
             driver.query(select_sql(self.plan, self.session, ordered=True), unbuffered=True)
             while state == mysql_kernel.MORE:
-                rest += _read_piece(driver)
+                rest += read_piece(driver)
                 view = np.frombuffer(bytes(rest), np.uint8)
                 columns = len(self.schema)
                 starts, sizes, used, state = mysql_kernel.find_row_fields(view, columns, len(view) // (4 + columns) + 1)
@@ -63,14 +61,7 @@ class MysqlReader(DatabaseReader):
         except MySQLError as failure:
             raise reading_failed(self.source, failure) from failure
         finally:
-            if state != mysql_kernel.END:
-                driver._force_close()  # what is left of the result would be taken for the next answer
-            if driver._result is not None:
-                driver._result.unbuffered_active, driver._result.connection, driver._result.has_next = (
-                    False,
-                    None,
-                    False,
-                )
+            end_result(driver, is_whole=state == mysql_kernel.END)
 
     def find_ranges(self) -> list[str]:
         """Ranges of a primary key that is one whole number: the server measures slowly, and in one thread a session.
@@ -102,29 +93,6 @@ class MysqlReader(DatabaseReader):
         if state == mysql_kernel.TOO_LARGE:
             fix = "Set `plain: true` in the table's options."
             raise SourceError(self.source.where, "a row of 16 MB or more", "smaller rows", fix)
-
-
-def _read_piece(driver: Any) -> bytes:
-    """What the server has sent, at most a piece.
-
-    Raises:
-        OperationalError: the connection is gone.
-    """
-    piece = bytearray()
-    while len(piece) < PIECE_BYTES and not (piece and _is_idle(driver)):
-        try:
-            data = driver._rfile.read1(PIECE_BYTES - len(piece))
-        except OSError as failure:
-            raise OperationalError(CR.CR_SERVER_LOST, "lost connection") from failure
-        if not data:
-            raise OperationalError(CR.CR_SERVER_LOST, "lost connection")
-        piece += data
-    return bytes(piece)
-
-
-def _is_idle(driver: Any) -> bool:
-    """Whether the server has sent nothing for a moment: the result may have ended, so what is there is looked at."""
-    return not select.select([driver._sock], [], [], IDLE_SECONDS)[0]
 
 
 def _build_column(view: copy_kernel.Bytes, starts: copy_kernel.Ints, sizes: copy_kernel.Ints, kind: pa.DataType) -> Any:

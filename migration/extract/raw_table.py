@@ -45,7 +45,7 @@ BAD_LINE_SCHEMA = pa.schema(
         ("content", pa.binary()),
     ]
 )
-GROUP_ROWS = 65_536
+GROUP_ROWS = 32_768
 MOST_HASHED_KEYS = 10_000_000
 """Keys whose hashes are compared in memory (80 MB); larger tables are left to DuckDB, which spills."""
 
@@ -139,17 +139,16 @@ def _write_rows(
     return rows, frozenset(bad_rows)
 
 
-def write_groups(writer: pq.ParquetWriter, groups: Iterator[pa.Table]) -> int:
-    """Write each group as the next is read; returns the rows written."""
+def write_groups(writer: pq.ParquetWriter, groups: Iterator[list[pa.RecordBatch]]) -> int:
+    """Write each of `gather_groups`, which is emptied, as the next is read; returns the rows written."""
     rows = 0
     done: Future[None] = Future()
     done.set_result(None)
     with ThreadPoolExecutor(1, thread_name_prefix="write") as pool:
         for group in groups:
-            done.result()
-            rows += group.num_rows
-            done = pool.submit(writer.write_table, group.cast(writer.schema), GROUP_ROWS)
-            del group  # so that no more than the one being written is in memory beside the next
+            done.result()  # before the next is joined: of three groups, one would be in memory twice
+            rows += sum(batch.num_rows for batch in group)
+            done = pool.submit(writer.write_table, _join(group).cast(writer.schema), GROUP_ROWS)
         done.result()
     pa.default_memory_pool().release_unused()
     return rows
@@ -160,8 +159,8 @@ def open_rows(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
     return pq.ParquetWriter(path, schema, compression="zstd", dictionary_pagesize_limit=DICTIONARY_BYTES)
 
 
-def gather_groups(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
-    """Rows in groups of exactly `GROUP_ROWS` but the last: one row group each, however the batches were cut."""
+def gather_groups(batches: Iterator[pa.RecordBatch]) -> Iterator[list[pa.RecordBatch]]:
+    """Batches in groups of exactly `GROUP_ROWS` rows but the last: one row group each, however they were cut."""
     waiting: list[pa.RecordBatch] = []
     rows = 0
     for batch in batches:
@@ -169,13 +168,14 @@ def gather_groups(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
         while rows + batch.num_rows - at >= GROUP_ROWS:
             waiting.append(batch.slice(at, GROUP_ROWS - rows))
             at, rows = at + GROUP_ROWS - rows, 0
-            yield _join(waiting)
+            yield waiting
+            waiting = []
         if at < batch.num_rows:
             waiting.append(batch.slice(at))
             rows += batch.num_rows - at
         del batch
     if rows:
-        yield _join(waiting)
+        yield waiting
 
 
 def _join(batches: list[pa.RecordBatch]) -> pa.Table:

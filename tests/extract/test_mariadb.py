@@ -14,7 +14,7 @@ import pymysql
 import pytest
 
 from migration.errors import SourceError
-from migration.extract import mysql
+from migration.extract import mysql, mysql_stream
 from migration.extract.connections import open_session
 from migration.extract.delta import DeltaCounts, apply_delta, content_hash
 from migration.extract.delta_source import extract_delta
@@ -258,3 +258,21 @@ def test_totals_of_ranges_are_those_of_the_whole_when_two_sessions_measure(
     ranged = extract(make_table(url, "r", columns, ["id"]), "ranged")[0]
     assert len(set(asked)) == mysql.RANGES == len(asked)
     assert ranged.facts["control_totals"] == whole.facts["control_totals"]
+
+
+@pytest.mark.parametrize("unknown", ["version", "name"])
+def test_rows_come_through_the_driver_when_its_inner_names_are_not_known(
+    database, make_table, extract, monkeypatch, caplog, unknown
+) -> None:
+    url, run = database
+    run("CREATE TABLE u (id int PRIMARY KEY, name varchar(40), price decimal(12,2))")
+    run("INSERT INTO u SELECT seq, concat('É', seq), seq / 7 FROM seq_1_to_500")
+    source = make_table(url, "u", ["id", "name", "price"], ["id"])
+    fast = extract(source, "fast")[1]
+    assert "not known" not in caplog.text
+    if unknown == "version":
+        monkeypatch.setattr(pymysql, "VERSION_STRING", "9.0.0")
+    else:
+        monkeypatch.setattr(mysql_stream, "CONNECTION_NAMES", (*mysql_stream.CONNECTION_NAMES, "_renamed"))
+    assert extract(source, "slow")[1].read_bytes() == fast.read_bytes()
+    assert "not known" in caplog.text

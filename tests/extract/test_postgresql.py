@@ -297,3 +297,32 @@ def test_partitions_of_two_moments_are_refused_when_the_system_was_edited(large,
     run("UPDATE big SET t = 'edited' WHERE k = (SELECT min(k) FROM big)")
     with pytest.raises(ReconciliationError):
         stage_once(context, split, folder)
+
+
+def test_rows_are_the_same_when_libpq_cannot_be_reached(database, make_table, extract, monkeypatch) -> None:
+    """Among them rows larger than a piece, and a server that says nothing for a while."""
+    from migration.extract import copy_stream
+
+    url, run = database
+    run("CREATE TABLE wide AS SELECT g AS id, repeat('É', g * 40000) AS t FROM generate_series(1, 60) g")
+    run("CREATE VIEW slow AS SELECT id, t, CASE WHEN id = 30 THEN pg_sleep(0.1)::text END AS s FROM wide")
+    monkeypatch.setattr(copy_stream, "WAIT_MILLISECONDS", 5)
+    source = make_table(url, "slow", ["id", "t", "s"], ["id"])
+    assert copy_stream.bind_libpq()
+    compiled = extract(source, "compiled")[1]
+    monkeypatch.setattr(copy_stream, "bind_libpq", lambda: False)
+    assert extract(source, "plain")[1].read_bytes() == compiled.read_bytes()
+    assert [len(r["t"]) for r in pq.read_table(compiled).to_pylist()] == [g * 40000 for g in range(1, 61)]
+
+
+@pytest.mark.parametrize("is_compiled", [True, False])
+def test_error_in_the_middle_of_the_rows_is_one_error(database, make_table, extract, monkeypatch, is_compiled) -> None:
+    from migration.extract import copy_stream
+
+    url, run = database
+    run(
+        "CREATE VIEW broken AS SELECT g AS id, 1 / (90000 - g) AS x, repeat('y', 50) t FROM generate_series(1, 99999) g"
+    )
+    monkeypatch.setattr(copy_stream, "bind_libpq", lambda: is_compiled)
+    with pytest.raises(SourceError, match="refused the query"):
+        extract(make_table(url, "broken", ["id", "x", "t"], ["id"]), "out")
