@@ -100,6 +100,7 @@ def cluster_records(
     tables = make_tables(matrix, compile_model(model, matrix))
     between = model.against_relatives()
     relatives = make_tables(matrix, compile_model(between, matrix)) if between else tables
+    matching = _match_comparisons(model, between) if between else np.zeros(0, dtype=np.int32)
     rules = _Rules(compile_level_sets(model, model.vetoes), compile_level_sets(model, model.cautions), _limits(model))
     found = members.copy()
     jobs = list(_chunks(starts))
@@ -107,7 +108,7 @@ def cluster_records(
         done = list(
             pool.map(
                 lambda job: _cluster_chunk(
-                    tables, relatives, members, starts, job, rules, guards, careful, verified, found
+                    tables, relatives, matching, members, starts, job, rules, guards, careful, verified, found
                 ),
                 jobs,
             )
@@ -126,6 +127,12 @@ def _same_components(members: IntArray, starts: LongArray, earlier: Clusters) ->
     alike = np.logical_and.reduceat(before == np.repeat(first, sizes), starts[:-1])
     old_sizes = np.bincount(earlier.component[earlier.component >= 0], minlength=len(earlier.component))
     return np.asarray(alike & (first >= 0) & (old_sizes[first] == sizes), dtype=np.bool_)
+
+
+def _match_comparisons(model: Model, between: Model) -> IntArray:
+    """For every comparison of the model against relatives, its number in the model: it has the same lines there."""
+    names = [c.name for c in model.comparisons]
+    return np.asarray([names.index(c.name) for c in between.comparisons], dtype=np.int32)
 
 
 @dataclass(frozen=True)
@@ -181,6 +188,7 @@ def _chunks(starts: LongArray) -> list[tuple[int, int]]:
 def _cluster_chunk(
     tables: Tables,
     relatives: Tables,
+    matching: IntArray,
     members: IntArray,
     starts: LongArray,
     job: tuple[int, int],
@@ -194,6 +202,7 @@ def _cluster_chunk(
         group_components(
             tables,
             relatives,
+            matching,
             members,
             starts,
             *job,

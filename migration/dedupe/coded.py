@@ -48,15 +48,21 @@ class Coded:
 
 def read_coded(column: "pa.ChunkedArray | pa.Array") -> Coded:
     """A column of text, plain or dictionary-encoded (other types as their text)."""
+    indices, dictionary = read_encoded(column)
+    table, values = _code_values(dictionary)
+    return Coded(np.concatenate([[np.int32(0)], table])[indices + np.int32(1)], values)
+
+
+def read_encoded(column: "pa.ChunkedArray | pa.Array") -> tuple[IntArray, pa.Array]:
+    """Per row the place of its text in the second array, -1 for none. That may hold a text twice, or none."""
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if isinstance(array, pa.ChunkedArray):  # chunks of different dictionaries stay apart
         array = array.unify_dictionaries()
         array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], pa.string())
     if not pa.types.is_dictionary(array.type):
         array = array.dictionary_encode()
-    table, values = _code_values(array.dictionary.cast(pa.string()))
-    indices = np.asarray(pc.fill_null(array.indices, -1)).astype(np.int64, copy=False) + 1
-    return Coded(np.concatenate([[np.int32(0)], table])[indices], values)
+    indices = np.asarray(pc.fill_null(array.indices, -1)).astype(np.int32, copy=False)
+    return indices, array.dictionary.cast(pa.string())
 
 
 def no_values(rows: int) -> Coded:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -59,12 +60,19 @@ class FileResult:
     model: Model
     candidates: Candidates
     clusters: Clusters
-    golden: pa.Array
     placeholders: tuple[Placeholder, ...]
     evaluation: Evaluation | None
     seconds: float
     rules: tuple[Rule, ...] = ()
     is_person: BoolArray | None = None
+    known_golden: pa.Array | None = None
+
+    @cached_property
+    def golden(self) -> pa.Array:
+        """Golden id of every record. Worked out when first asked for, which is while the pairs are written."""
+        if self.known_golden is not None:
+            return self.known_golden
+        return golden_ids(self.matrix.record_ids, self.clusters.of)
 
 
 def link_records(
@@ -79,9 +87,9 @@ def link_records(
         SourceError: a record has no key, or two have the same.
     """
     started = time.monotonic()
-    people, placeholders = remove_placeholders(normalise_people(records))
+    people, placeholders = remove_placeholders(normalise_people(records, threads))
     free = [c for c in people.column_names if c.startswith(("id_", "extra_"))]
-    matrix = build_matrix(people, (*LINKAGE_COLUMNS, *free))
+    matrix = build_matrix(people, (*LINKAGE_COLUMNS, *free), threads)
     present = frozenset(people.column_names) & frozenset(matrix.columns)
     rules = choose_rules(matrix, present)
     used = (model or train_model(matrix, untrained_model(present), people_rules(present), threads)).restrict(present)
@@ -93,10 +101,9 @@ def link_records(
     evaluation = None
     if truth is not None:
         evaluation = evaluate_clusters(clusters.of, np.asarray(_in_matrix_order(truth, records).to_pylist()))
-    golden = golden_ids(matrix.record_ids, clusters.of)
     seconds = time.monotonic() - started
     person = ~np.asarray(pseudo).astype(np.bool_)
-    return FileResult(matrix, used, candidates, clusters, golden, placeholders, evaluation, seconds, rules, person)
+    return FileResult(matrix, used, candidates, clusters, placeholders, evaluation, seconds, rules, person)
 
 
 def kept_set(result: FileResult) -> LinkedSet:
@@ -117,8 +124,8 @@ def join_table(linked: LinkedSet, records: pa.Table, threads: int) -> tuple[File
     joined, placeholders = join_records(linked, records, threads)
     fresh = replace(joined.candidates, pairs=joined.new_pairs())
     seconds = time.monotonic() - started
-    result = FileResult(joined.matrix, joined.model, fresh, joined.clusters, joined.golden, placeholders, None, seconds)
-    return result, joined
+    result = FileResult(joined.matrix, joined.model, fresh, joined.clusters, placeholders, None, seconds)
+    return replace(result, known_golden=joined.golden), joined
 
 
 def _in_matrix_order(values: pa.Array, records: pa.Table) -> pa.Array:

@@ -18,6 +18,7 @@ from migration.dedupe.compiled import (
     compiled_plain,
 )
 from migration.dedupe.components import ALWAYS
+from migration.dedupe.conditions import line_weight
 from migration.dedupe.kernel import LEVEL_BITS, Tables, pack_levels, score_pair
 from migration.dedupe.program import MOST_COMPARISONS
 
@@ -61,10 +62,18 @@ def _identifiers(verified: IntArray, i: int, j: int) -> int:
 
 
 @compiled_inline
-def _score_between_relatives(relatives: Tables, i: int, j: int, chosen: IntArray) -> float:
-    """Log2 of the odds that two records of one household are one person and not two relatives."""
-    rows, chars, offsets, masks, lines, numbers, starts, logs, prior = relatives
-    score = score_pair(rows, chars, offsets, masks, lines, numbers, starts, logs, prior, i, j, chosen)
+def _score_between_relatives(
+    relatives: Tables, matching: IntArray, starts: IntArray, i: int, j: int, chosen: IntArray
+) -> float:
+    """Log2 of the odds that two records of one household are one person and not two relatives.
+
+    The levels are those already `chosen` over the lines that begin at `starts`: only their weights differ.
+    """
+    rows, _, _, _, lines, numbers, own_starts, logs, prior = relatives
+    score = prior
+    for comparison in range(len(matching)):
+        line = chosen[matching[comparison]] - starts[matching[comparison]]
+        score += line_weight(rows, lines, numbers, logs, own_starts[comparison] + line, i, j)
     return float(score)
 
 
@@ -72,6 +81,7 @@ def _score_between_relatives(relatives: Tables, i: int, j: int, chosen: IntArray
 def pair_weight(
     tables: Tables,
     relatives: Tables,
+    matching: IntArray,
     i: int,
     j: int,
     vetoes: LongArray,
@@ -94,7 +104,7 @@ def pair_weight(
     if careful[i] or careful[j]:
         return NEVER
     if score > limits[2] and limits[7] > 0:
-        score = min(score, _score_between_relatives(relatives, i, j, chosen))
+        score = min(score, _score_between_relatives(relatives, matching, starts, i, j, chosen))
     if any_set_holds(cautions, packed, comparisons):
         score = min(score, limits[4])
     return float(min(max(score, limits[2]), limits[3]))
@@ -104,6 +114,7 @@ def pair_weight(
 def group_components(
     tables: Tables,
     relatives: Tables,
+    matching: IntArray,
     members: IntArray,
     starts: LongArray,
     first: int,
@@ -123,7 +134,7 @@ def group_components(
     for component in range(first, last):
         part = members[starts[component] : starts[component + 1]]
         labels, pairs = group_component(
-            tables, relatives, part, vetoes, cautions, limits, together, apart, careful, verified
+            tables, relatives, matching, part, vetoes, cautions, limits, together, apart, careful, verified
         )
         for place in range(len(part)):
             found[starts[component] + place] = labels[place]
@@ -138,6 +149,7 @@ def group_components(
 def group_component(
     tables: Tables,
     relatives: Tables,
+    matching: IntArray,
     members: IntArray,
     vetoes: LongArray,
     cautions: LongArray,
@@ -159,7 +171,7 @@ def group_component(
     for a in range(size):
         for b in range(a + 1, size):
             i, j = members[a], members[b]
-            weight = pair_weight(tables, relatives, i, j, vetoes, cautions, limits, careful, verified, chosen)
+            weight = pair_weight(tables, relatives, matching, i, j, vetoes, cautions, limits, careful, verified, chosen)
             if _is_listed(apart, i, j, records):
                 weight = NEVER
             elif _is_listed(together, i, j, records) or weight == ALWAYS:

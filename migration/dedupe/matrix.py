@@ -8,6 +8,7 @@ table without `record_id`, or with one twice.
 """
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -15,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from migration.dedupe.coded import read_coded
+from migration.dedupe.coded import read_encoded
 from migration.dedupe.compiled import ByteArray, FloatArray, IntArray, LongArray, WordArray, compiled
 from migration.errors import SourceError
 
@@ -72,7 +73,7 @@ class Matrix:
         return np.zeros(len(self), dtype=np.int32) if place is None else self.rows[:, place]
 
 
-def build_matrix(records: pa.Table, columns: Sequence[str]) -> Matrix:
+def build_matrix(records: pa.Table, columns: Sequence[str], threads: int = 1) -> Matrix:
     """Code the named columns of normalised records.
 
     Args:
@@ -84,28 +85,44 @@ def build_matrix(records: pa.Table, columns: Sequence[str]) -> Matrix:
     """
     records = _sort_by_id(records)
     present = [c for c in columns if c in records.column_names]
-    texts = {c: read_coded(records.column(c)) for c in present if not pa.types.is_integer(records.schema.field(c).type)}
-    pool, codes_of = build_pool([t.values for t in texts.values()])
-    coded = {
-        name: np.concatenate([[np.int32(0)], table])[texts[name].codes]
-        for name, table in zip(texts, codes_of, strict=True)
-    }
-    for name in present:
-        if name not in texts:
-            coded[name] = np.asarray(pc.fill_null(records.column(name), 0), dtype=np.int32)
-    rows = _side_by_side(records.num_rows, columns, coded)
+    numbers = [c for c in present if pa.types.is_integer(records.schema.field(c).type)]
+    texts = [c for c in present if c not in numbers]
+    with ThreadPoolExecutor(max_workers=max(threads, 1)) as workers:
+        encoded = list(workers.map(lambda name: read_encoded(records.column(name)), texts))
+        pool, tables = build_pool([dictionary for _, dictionary in encoded])
+        coded = {
+            name: (indices, np.concatenate([table, [np.int32(0)]]))  # no text, -1, takes the last
+            for name, (indices, _), table in zip(texts, encoded, tables, strict=True)
+        }
+        for name in numbers:
+            kept = np.ascontiguousarray(pc.fill_null(records.column(name), 0), dtype=np.int32)
+            coded[name] = (kept, np.zeros(0, dtype=np.int32))
+        rows = _side_by_side(records.num_rows, columns, coded, workers)
     ids = records.column(RECORD_ID).combine_chunks()
-    return Matrix(ids, {c: i for i, c in enumerate(columns)}, rows, pool, frozenset(present) - frozenset(texts))
+    return Matrix(ids, {c: i for i, c in enumerate(columns)}, rows, pool, frozenset(numbers))
 
 
-def _side_by_side(records: int, columns: Sequence[str], coded: Mapping[str, IntArray]) -> IntArray:
+def _side_by_side(
+    records: int, columns: Sequence[str], coded: Mapping[str, tuple[IntArray, IntArray]], workers: Executor
+) -> IntArray:
     """Columns as rows, some thousand records at a time: what is written then stays in the processor's cache."""
     rows = np.zeros((records, len(columns)), dtype=np.int32)
-    for start in range(0, records, ROWS_AT_ONCE):
+
+    def fill(start: int) -> None:
         for place, name in enumerate(columns):
             if name in coded:
-                rows[start : start + ROWS_AT_ONCE, place] = coded[name][start : start + ROWS_AT_ONCE]
+                indices, table = coded[name]
+                fill_column(rows[start : start + ROWS_AT_ONCE], place, indices[start : start + ROWS_AT_ONCE], table)
+
+    list(workers.map(fill, range(0, records, ROWS_AT_ONCE)))
     return rows
+
+
+@compiled
+def fill_column(rows: IntArray, place: int, indices: IntArray, table: IntArray) -> None:
+    """Write one column of rows: what the table has for each index, or the indices themselves where there is none."""
+    for row in range(len(rows)):
+        rows[row, place] = table[indices[row]] if len(table) else indices[row]
 
 
 def _sort_by_id(records: pa.Table) -> pa.Table:
@@ -124,16 +141,16 @@ def _sort_by_id(records: pa.Table) -> pa.Table:
 
 
 def build_pool(dictionaries: Sequence[pa.Array]) -> tuple[StringPool, list[IntArray]]:
-    """Pool of all strings of several arrays without nulls, sorted, and the code of every string of every array."""
+    """Pool of all strings of several arrays, sorted, and the code of every string of every array; 0 for null."""
     parts = [d.cast(pa.large_string()) for d in dictionaries]
     merged = pa.concat_arrays(parts) if parts else pa.array([], pa.large_string())
     encoded = merged.dictionary_encode()
     values = encoded.dictionary
     order = _string_order(*string_bytes(values), values)
     values = values.take(pa.array(order))
-    ranks = np.empty(len(order), dtype=np.int32)
+    ranks = np.zeros(len(order) + 1, dtype=np.int32)  # the last is for null
     ranks[order] = np.arange(1, len(order) + 1, dtype=np.int32)
-    codes = ranks[np.asarray(encoded.indices)]
+    codes = ranks[np.asarray(pc.fill_null(encoded.indices, -1))]
     edges = np.cumsum([len(d) for d in dictionaries])[:-1]
     return make_pool(values), np.split(codes, edges) if dictionaries else []
 

@@ -12,7 +12,8 @@ Linkage columns: `surname`, `surname_alt_1`, `surname_alt_2` (aliases, former na
 `phone`; `id_<type>`; `extra_<name>`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
@@ -26,6 +27,7 @@ from migration.dedupe.matrix import RECORD_ID
 
 NAME_ROLES = ("forename", "middle", "surname", "full_name", "former_surname", "alias_surname", "alias_forename")
 TEXT_ROLES = ("address", "locality", "place_of_birth", "occupation")
+PLACE_ROLES = ("postcode", *TEXT_ROLES, "uprn", "phone")
 NOTHING = (
     r"^(UNKNOWN|UNK|NOT KNOWN|NOT STATED|NOT GIVEN|NOT RECORDED|NONE|NULL|NIL|NA|NK"
     r"|REFUSED|TBC|TBA|XX+|ZZ+|NO FIXED ABODE|NFA)$"
@@ -34,23 +36,27 @@ SEXES: Mapping[str, str] = {"MALE": "M", "M": "M", "1": "M", "FEMALE": "F", "F":
 POSTCODE = r"^([A-Z]{1,2}[0-9][A-Z0-9]?)([0-9])([A-Z]{2})$"
 
 
-def normalise_people(records: pa.Table) -> pa.Table:
+def normalise_people(records: pa.Table, threads: int = 1) -> pa.Table:
     """Linkage columns of records in the role vocabulary: one row per record, same order; text is dictionary-encoded.
 
     Columns: `record_id`, `source`, `is_person`, and the linkage columns of the roles that `records` has.
     """
     columns: dict[str, pa.Array] = {RECORD_ID: records.column(RECORD_ID).combine_chunks().cast(pa.string())}
-    columns["source"] = _read(records, "source").to_arrow()
-    coded = _names(records) | _places(records)
-    for name in records.column_names:
-        if name.startswith("id_"):
-            coded[name] = _compact(_read(records, name))
-        elif name.startswith("extra_"):
-            coded[name] = _plain(_read(records, name))
-    columns |= {name: column.to_arrow() for name, column in coded.items()}
-    columns |= _birth(records)
-    columns["is_person"] = pa.array(_is_person(records))
+    parts: list[Callable[[pa.Table], dict[str, pa.Array]]] = [_encoded(_names)]
+    parts += [_encoded(partial(_place, role)) for role in PLACE_ROLES if role in records.column_names]
+    parts += [_encoded(partial(_free, name)) for name in records.column_names if name.startswith(("id_", "extra_"))]
+    parts += [_birth]
+    with ThreadPoolExecutor(max_workers=max(threads, 1)) as pool:
+        person = pool.submit(_is_person, records)
+        columns["source"] = _read(records, "source").to_arrow()
+        for found in pool.map(lambda part: part(records), parts):
+            columns |= found
+        columns["is_person"] = pa.array(person.result())
     return pa.table(columns)
+
+
+def _encoded(part: Callable[[pa.Table], dict[str, Coded]]) -> Callable[[pa.Table], dict[str, pa.Array]]:
+    return lambda records: {name: column.to_arrow() for name, column in part(records).items()}
 
 
 def _read(records: pa.Table, column: str) -> Coded:
@@ -151,24 +157,30 @@ def _to_precision(packed: IntArray, precision: Coded) -> IntArray:
     return np.where(known, packed, year).astype(np.int32)
 
 
-def _places(records: pa.Table) -> dict[str, Coded]:
-    columns: dict[str, Coded] = {}
-    if "postcode" in records.column_names:
-        code = _compact(_read(records, "postcode"))
-        british = pc.match_substring_regex(code.values, POSTCODE)
-        outward = pc.if_else(british, pc.utf8_slice_codeunits(code.values, 0, -3), code.values)
-        short = pc.utf8_slice_codeunits(code.values, 0, 3)
-        sector = pc.if_else(british, pc.utf8_slice_codeunits(code.values, 0, -2), short)
-        columns["postcode"] = code
-        columns["postcode_sector"] = code.replace_values(sector)
-        columns["postcode_outward"] = code.replace_values(outward)
-    for role in TEXT_ROLES:
-        if role in records.column_names:
-            columns[role] = _plain(_read(records, role))
-    for role in ("uprn", "phone"):
-        if role in records.column_names:
-            columns[role] = _digits(_read(records, role))
-    return columns
+def _place(role: str, records: pa.Table) -> dict[str, Coded]:
+    """The columns of one role of `PLACE_ROLES`."""
+    values = _read(records, role)
+    if role == "postcode":
+        return _postcode(_compact(values))
+    return {role: _plain(values) if role in TEXT_ROLES else _digits(values)}
+
+
+def _postcode(code: Coded) -> dict[str, Coded]:
+    british = pc.match_substring_regex(code.values, POSTCODE)
+    outward = pc.if_else(british, pc.utf8_slice_codeunits(code.values, 0, -3), code.values)
+    short = pc.utf8_slice_codeunits(code.values, 0, 3)
+    sector = pc.if_else(british, pc.utf8_slice_codeunits(code.values, 0, -2), short)
+    return {
+        "postcode": code,
+        "postcode_sector": code.replace_values(sector),
+        "postcode_outward": code.replace_values(outward),
+    }
+
+
+def _free(name: str, records: pa.Table) -> dict[str, Coded]:
+    """An identifier or a column of the table's own."""
+    values = _read(records, name)
+    return {name: _compact(values) if name.startswith("id_") else _plain(values)}
 
 
 def _blank_to_null(values: pa.Array) -> pa.Array:

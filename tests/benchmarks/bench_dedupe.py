@@ -1,7 +1,10 @@
 """Our linking against Splink 5 on the same records in the same run: time, memory, quality, and equal scores.
 
-    python tests/benchmarks/bench_dedupe.py --records 1000000 [--rules base|wide] [--junk] [--bounded]
+    python tests/benchmarks/bench_dedupe.py --records 1000000 [--rules base|design|wide] [--junk] [--bounded]
     python tests/benchmarks/bench_dedupe.py --records 10000000 --parts ours --bounded --no-truth
+
+Rules `design` are nine, as those of the measurement that set the goal were, which has not kept their names; on a
+million records they propose 4.69 million pairs, that measurement's 4.63 million.
 
 Each engine runs in a process of its own with the same number of threads and the same blocking rules, blocks of any size
 in full (`--bounded`: ours as it is by default). Both write clusters and scored pairs to disk.
@@ -48,6 +51,7 @@ RULES = {
         ("surname", "place_of_birth"),
     ],
 }
+RULES["design"] = [*RULES["base"], ("surname", "birth_year", "sex"), ("dob", "place_of_birth")]
 RULES["wide"] = [*RULES["base"], ("surname", "forename"), ("surname", "birth_year"), ("forename", "birth_year")]
 UNSEEN = 1e-8
 COLUMNS = ("surname", "forename", "middle", "birth_text", "sex", "postcode", "place_of_birth", "occupation", "phone")
@@ -118,10 +122,10 @@ def run_ours(table: Path, options: argparse.Namespace) -> dict[str, object]:
     clock = Clock()
     records = read_coded_table(table).drop(["truth"])
     clock.mark("read")
-    people, _ = remove_placeholders(normalise_people(records))
+    people, _ = remove_placeholders(normalise_people(records, options.threads))
     del records
     clock.mark("normalise")
-    matrix = build_matrix(people, LINKAGE_COLUMNS)
+    matrix = build_matrix(people, LINKAGE_COLUMNS, options.threads)
     present = set(people.column_names) & set(LINKAGE_COLUMNS)
     del people
     clock.mark("code")
@@ -143,7 +147,7 @@ def run_shared(table: Path, options: argparse.Namespace) -> dict[str, object]:
             level["u_probability"] = level.get("u_probability") or UNSEEN
     import_compiler()
     clock = Clock()
-    matrix = build_matrix(read_coded_table(clean_table(table)), [*COLUMNS, "birth_year", "dob"])
+    matrix = build_matrix(read_coded_table(clean_table(table)), [*COLUMNS, "birth_year", "dob"], options.threads)
     clock.mark("read")
     model = import_splink(raw)
     model = replace(model, frequencies={c: count_frequencies(matrix, c, at_least=1) for c in model.frequency_columns})
@@ -158,15 +162,13 @@ def link_and_write(
     from migration.dedupe.candidates import find_candidates
     from migration.dedupe.clustering import Guards, cluster_records
     from migration.dedupe.files import FileResult, write_result
-    from migration.dedupe.golden import golden_ids
 
     found = find_candidates(matrix, model, rules, options.threads)
     clock.mark("score")
     clusters = cluster_records(matrix, model, found.pairs, Guards(), options.threads)
     clock.mark("cluster")
-    golden = golden_ids(matrix.record_ids, clusters.of)
     with tempfile.TemporaryDirectory() as out:
-        write_result(FileResult(matrix, model, found, clusters, golden, (), None, 0.0), Path(out))
+        write_result(FileResult(matrix, model, found, clusters, (), None, 0.0), Path(out))
     clock.mark("write")
     used = clock.usage()
     facts = {"pairs": found.compared, "pairs_kept": len(found.pairs), **used}

@@ -47,8 +47,8 @@ def link_all(tables: list[Path], model: object, threads: int):
     from migration.dedupe.training import train_model
 
     records = pa.concat_tables(pq.read_table(t).drop(["truth"]) for t in tables)
-    people, _ = remove_placeholders(normalise_people(records))
-    matrix = build_matrix(people, LINKAGE_COLUMNS)
+    people, _ = remove_placeholders(normalise_people(records, threads))
+    matrix = build_matrix(people, LINKAGE_COLUMNS, threads)
     rules = tuple(named_rules("base", bounded=True))
     present = set(people.column_names) & set(LINKAGE_COLUMNS)
     used = model or train_model(matrix, untrained_model(present), rules, threads)

@@ -17,6 +17,9 @@ from typing import NamedTuple
 
 FOLDER = Path(__file__).resolve().parent
 APART = re.compile(r"[^A-Z]+")
+REPEATED = re.compile(r"(.)\1+")
+EQUAL_SOUNDS = str.maketrans("CQVXJ", "KKFSG")
+CONSONANTS = str.maketrans("CQVXJ", "KKFSG", "AEIOUYHW")
 SHORT_MAC = re.compile(r"MAC(?=[^AEHIKY])(?=...)|MAC(?=[AEHIKY]....)")
 """MacDonald is McDonald; Mack, Mackie, Macey, Machin and Maciag are other names."""
 
@@ -40,6 +43,8 @@ def fold_letters(text: str) -> str:
 
 def split_words(text: str) -> list[str]:
     """Words of letters, in order. An apostrophe joins (O'Neil); anything else parts."""
+    if text.isascii() and text.isalpha():
+        return [text.upper()]
     folded = fold_letters(text).replace("'", "").replace("’", "").replace("`", "")
     return [w for w in APART.split(folded) if w]
 
@@ -117,12 +122,8 @@ def sound_key(word: str | None) -> str | None:
     text = word
     for written, sound in (("PH", "F"), ("GH", ""), ("CK", "K"), ("SCH", "SK"), ("Z", "S"), ("WH", "W"), ("KN", "N")):
         text = text.replace(written, sound)
-    text = text.translate(str.maketrans("CQVXJ", "KKFSG"))
-    kept = text[0]
-    for letter in text[1:]:
-        if letter not in "AEIOUYHW" and letter != kept[-1]:
-            kept += letter
-    return kept[:6]
+    kept = text[:1].translate(EQUAL_SOUNDS) + text[1:].translate(CONSONANTS)
+    return REPEATED.sub(r"\1", kept)[:6] or None
 
 
 def is_pseudo_name(text: str | None) -> bool:
