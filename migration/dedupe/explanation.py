@@ -20,6 +20,7 @@ from migration.dedupe.program import UNSEEN_FREQUENCY
 from migration.errors import ConfigError
 
 Value = str | int | None
+MOST_CERTAIN = 0.9999
 SIMILARITIES: Mapping[Operation, Callable[[str, str], float]] = {
     Operation.JARO_WINKLER: JaroWinkler.similarity,
     Operation.JARO: Jaro.similarity,
@@ -41,13 +42,19 @@ class Step:
     frequency: float
     is_missing: bool
 
+    @property
+    def label(self) -> str:
+        """Comparison and level as words."""
+        return f"{readable(self.comparison)}: {readable(self.level)}"
+
 
 @dataclass(frozen=True)
 class Explanation:
     """Two records compared. `vetoes` and `cautions` name the combinations of levels that hold.
 
-    `score_between_relatives` weighs one person against two of one household; None where the model knows none. The
-    smaller of the two scores is what counts when golden nominals are formed.
+    `score_between_relatives` weighs one person against two of one household; None where the model knows none.
+    `counted` is what counts when golden nominals are formed: the smaller of the two, less where a caution holds, within
+    the model's limits; None where a veto holds. `needed` is the mean weight that joins. `reasons` say what decided.
     """
 
     left: str
@@ -61,6 +68,9 @@ class Explanation:
     decision: str
     model_version: str
     score_between_relatives: float | None = None
+    counted: float | None = None
+    needed: float = 0.0
+    reasons: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """The explanation as JSON."""
@@ -68,18 +78,47 @@ class Explanation:
 
     def to_text(self) -> str:
         """The explanation as a table, the strongest evidence first."""
-        lines = [f"{self.left} and {self.right}: {self.decision}", ""]
-        lines.append(f"  {'before any comparison':44s} {self.prior:+8.2f}")
-        for step in sorted(self.steps, key=lambda s: (-abs(s.weight + s.frequency), s.comparison)):
-            what = f"{step.comparison}: {step.level.replace('_', ' ')}"
-            rare = f"   of which rarity {step.frequency:+.2f}" if step.frequency else ""
-            lines.append(f"  {what:44s} {step.weight + step.frequency:+8.2f}{rare}")
-        lines.append(f"  {'score (bits), probability':44s} {self.score:+8.2f}   {self.probability:.4%}")
+        lines = [f"{self.left} and {self.right}: {self.decision}", *(f"  because {r}" for r in self.reasons), ""]
+        lines.append(_line("before any comparison", self.prior))
+        known = [s for s in self.steps if not s.is_missing]
+        for step in sorted(known, key=lambda s: (-abs(s.weight + s.frequency), s.comparison)):
+            rare = f"of which rarity {step.frequency:+.2f}" if step.frequency else ""
+            lines.append(_line(step.label, step.weight + step.frequency, rare))
+        lines.append(_line("score (bits; each doubles the odds)", self.score, self.odds))
         if self.score_between_relatives is not None:
-            lines.append(f"  {'against two relatives of one home':44s} {self.score_between_relatives:+8.2f}")
-        lines += [f"  veto: {v.replace('_', ' ')}" for v in self.vetoes]
-        lines += [f"  caution: {c.replace('_', ' ')}" for c in self.cautions]
-        return "\n".join(lines)
+            lines.append(_line("against two relatives of one home", self.score_between_relatives))
+        if self.counted is None:
+            lines.append("  what counts: nothing; it keeps them apart whatever else agrees")
+        else:
+            lines.append(_line("what counts", self.counted, f"{self.needed:g} are needed, as the mean of all pairs"))
+        lines += [f"  {note}" for note in self.notes]
+        if unknown := [readable(s.comparison) for s in self.steps if s.is_missing]:
+            lines.append(f"  not known of one or both: {', '.join(unknown)}")
+        return "\n".join([*lines, f"  model {self.model_version}"])
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The vetoes and cautions that hold."""
+        vetoes = [f"veto: {readable(v)}" for v in self.vetoes]
+        return (*vetoes, *(f"caution: {readable(c)}" for c in self.cautions))
+
+    @property
+    def odds(self) -> str:
+        """The probability in words; no certainty is claimed, since comparisons are taken as independent."""
+        if self.probability > MOST_CERTAIN:
+            return f"more than {MOST_CERTAIN:.2%}, were the comparisons independent"
+        if self.probability < 1 - MOST_CERTAIN:
+            return f"less than {1 - MOST_CERTAIN:.2%}, were the comparisons independent"
+        return f"{self.probability:.2%}, were the comparisons independent"
+
+
+def readable(name: str) -> str:
+    """A name of a comparison, level, veto or caution as words."""
+    return name.replace("id_", "identifier ", 1).replace("_", " ") if name.startswith("id_") else name.replace("_", " ")
+
+
+def _line(what: str, weight: float, more: str = "") -> str:
+    return f"  {what:44s} {weight:+8.2f}" + (f"   {more}" if more else "")
 
 
 def find_record(matrix: Matrix, record_id: str) -> int:
@@ -101,6 +140,8 @@ def explain_pair(matrix: Matrix, model: Model, left: str, right: str, decision: 
     steps = tuple(_compare(model, comparison, first, second) for comparison in model.comparisons)
     score = model.prior + math.fsum(s.weight + s.frequency for s in steps)
     levels = {s.comparison: s.level for s in steps}
+    vetoes, cautions = _holding(model.vetoes, levels), _holding(model.cautions, levels)
+    relatives = _score_between_relatives(model, first, second)
     return Explanation(
         left=str(matrix.record_ids[low].as_py()),
         right=str(matrix.record_ids[high].as_py()),
@@ -108,12 +149,25 @@ def explain_pair(matrix: Matrix, model: Model, left: str, right: str, decision: 
         steps=steps,
         score=score,
         probability=1.0 / (1.0 + 2.0 ** -max(min(score, 1000.0), -1000.0)),
-        vetoes=_holding(model.vetoes, levels),
-        cautions=_holding(model.cautions, levels),
+        vetoes=vetoes,
+        cautions=cautions,
         decision=decision,
         model_version=model.version,
-        score_between_relatives=_score_between_relatives(model, first, second),
+        score_between_relatives=relatives,
+        counted=None if vetoes else _counted(model, score, relatives, is_cautioned=bool(cautions)),
+        needed=model.thresholds.cohesion,
     )
+
+
+def _counted(model: Model, score: float, relatives: float | None, *, is_cautioned: bool) -> float | None:
+    """What a pair without a veto counts when golden nominals are formed (`grouping.pair_weight`)."""
+    limits = model.thresholds
+    if score < limits.support:
+        return None
+    weight = min(score, relatives) if relatives is not None and score > limits.lowest else score
+    if is_cautioned:
+        weight = min(weight, limits.caution)
+    return min(max(weight, limits.lowest), limits.highest)
 
 
 def _score_between_relatives(model: Model, left: Mapping[str, Value], right: Mapping[str, Value]) -> float | None:

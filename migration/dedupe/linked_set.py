@@ -68,7 +68,7 @@ def join_records(linked: LinkedSet, records: pa.Table, threads: int) -> tuple[Li
         SourceError: a record has no key, or one that another has, in the set or among the records, or a role that the
             set does not have.
     """
-    people, placeholders = remove_placeholders(normalise_people(records))
+    people, placeholders = remove_placeholders(normalise_people(records, threads))
     _refuse_other_roles(linked, people)
     grown = add_people(linked, people, threads)
     before = linked.clusters.renumber(grown.old, len(grown.matrix))
@@ -99,7 +99,7 @@ def add_people(linked: LinkedSet, people: pa.Table, threads: int) -> Grown:
     Raises:
         SourceError: a record has no key, or one that another has, in the set or among the records.
     """
-    own = build_matrix(people, tuple(linked.matrix.columns))
+    own = build_matrix(people, tuple(linked.matrix.columns), threads)
     own = replace(own, numbers=linked.matrix.numbers)
     joined = join_matrices(linked.matrix, own, threads)
     is_new = np.zeros(len(joined.matrix), dtype=np.bool_)

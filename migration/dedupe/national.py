@@ -92,7 +92,7 @@ def join_runs(
     """
     threads = runs[0].settings.threads
     nominals = load_nominals(runs)
-    people, placeholders = remove_placeholders(normalise_people(nominals))
+    people, placeholders = remove_placeholders(normalise_people(nominals, threads))
     facts = nominals.select(["source", *(f"verified_{kind}" for kind in IDENTIFIER_TYPES), *CAREFUL_COLUMNS])
     if national is None:
         national = _no_nominals(people, facts, model)

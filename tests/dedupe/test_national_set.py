@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from migration.dedupe import golden_values, inspection, linked_set, national, national_set
+from migration.dedupe import golden_values, linked_set, national, national_set
 from migration.dedupe.inspection import explain_nominals
 from migration.dedupe.judgements import Judgement, empty_judgements, make_judgement
 from migration.dedupe.stage import link_nominals, relink
@@ -71,12 +71,11 @@ def normalised(monkeypatch) -> list[int]:
     counts: list[int] = []
     original = national.normalise_people
 
-    def count(nominals):
+    def count(nominals, threads):
         counts.append(len(nominals))
-        return original(nominals)
+        return original(nominals, threads)
 
-    for module in (national, inspection):
-        monkeypatch.setattr(module, "normalise_people", count)
+    monkeypatch.setattr(national, "normalise_people", count)
     return counts
 
 

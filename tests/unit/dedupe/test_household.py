@@ -1,11 +1,14 @@
 """Pairs weighed against relatives: what is learned, and what it changes."""
 
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
-from migration.dedupe.candidates import score_given
+from migration.dedupe.candidates import Pairs, score_given
+from migration.dedupe.clustering import Guards, cluster_records
 from migration.dedupe.explanation import explain_pair
 from migration.dedupe.files import link_records
 from migration.dedupe.model import model_from_json, model_to_json
@@ -57,3 +60,30 @@ def test_households_survive_writing_and_reading_and_change_the_version(linked):
     assert again.version == linked.model.version
     assert again.household == linked.model.household
     assert replace(again, household=None).version != again.version
+
+
+def joins(linked, i, j, cohesion):
+    """Whether two records alone are joined where a mean weight of `cohesion` joins."""
+    rows = np.asarray([i, j])
+    matrix = replace(
+        linked.matrix, record_ids=linked.matrix.record_ids.take(pa.array(rows)), rows=linked.matrix.rows[rows]
+    )
+    model = replace(linked.model, thresholds=replace(linked.model.thresholds, cohesion=cohesion))
+    numbers = np.asarray([0, 1], dtype=np.int32)
+    pair = Pairs(numbers[:1], numbers[1:], np.asarray([99.0]), np.zeros(1, np.int64), np.ones(1, np.int32))
+    return bool(np.equal(*cluster_records(matrix, model, pair, Guards(), 1).of))
+
+
+def test_what_counts_in_an_explanation_is_what_counts_when_golden_nominals_are_formed(linked):
+    ids = linked.matrix.record_ids.to_pylist()
+    seen = set()
+    for i, j in combinations(range(12), 2):  # two homes: all of one surname, two copies of each person
+        explained = explain_pair(linked.matrix, linked.model, ids[i], ids[j])
+        seen.add((bool(explained.vetoes), bool(explained.cautions)))
+        if explained.counted is None:
+            assert not joins(linked, i, j, linked.model.thresholds.lowest)
+        else:
+            assert joins(linked, i, j, explained.counted - 1e-6)
+            assert not joins(linked, i, j, explained.counted + 1e-6)
+        seen.add(explained.counted is None)
+    assert {(False, False), (False, True), True, False} <= seen
