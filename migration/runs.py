@@ -78,18 +78,26 @@ def start_run(
 
 
 def _check_request(settings: Settings, division: str, phase: Phase, sample_percent: int, reason: str) -> None:
-    packs = list_divisions(settings)
+    check_division(settings, division)
     where = f"run of division {division}"
-    if division not in packs:
-        raise ConfigError(
-            where, "no mapping pack", f"one of {', '.join(packs)}", "Add a folder under mappings/divisions."
-        )
     if not 1 <= sample_percent <= 100:
         raise ConfigError(where, f"a sample of {sample_percent} %", "1 to 100", "Choose another --sample.")
     if phase is Phase.CUTOVER and sample_percent != 100:
         raise ConfigError(where, f"a cutover of {sample_percent} %", "all records", "Leave --sample out.")
     if len(reason.strip()) < MIN_REASON:
         raise ConfigError(where, "no reason", f"at least {MIN_REASON} characters", "Say why with --reason.")
+
+
+def check_division(settings: Settings, division: str) -> None:
+    """Refuse a division without a pack.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    packs = list_divisions(settings)
+    if division not in packs:
+        fix = "Add a folder under mappings/divisions."
+        raise ConfigError(f"run of division {division}", "no mapping pack", f"one of {', '.join(packs)}", fix)
 
 
 def _check_run_id(division: str, run_id: str) -> None:
@@ -126,11 +134,12 @@ def read_run(settings: Settings, division: str, run_id: str | None = None) -> Ru
     """Context of a run, the division's latest where no id is given.
 
     Raises:
-        ConfigError: there is no such run.
+        ConfigError: there is no such run, or no such division.
     """
     records = list_runs(settings, division)
     chosen = [r for r in records if run_id in (None, r.run_id)]
     if not chosen:
+        check_division(settings, division)
         found = f"runs {', '.join(r.run_id for r in records[-5:])}" if records else "no run"
         fix = f"Start one with `migrate run {division}`."
         raise ConfigError(f"division {division}", found, run_id or "at least one run", fix)

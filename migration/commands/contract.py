@@ -31,15 +31,21 @@ def division(
     run_id: Annotated[str, typer.Option(help="Run; the division's latest where left out.")] = "",
 ) -> None:
     """Compare each table of a run with the last run's. Exit code 1 where a finding forbids mapping."""
-    from migration.extract.contract_check import check_contract
+    from migration.extract.contract_check import check_contract, find_last_run, read_contract
     from migration.runs import read_run
 
     console = Console()
-    reports = check_contract(read_run(get_settings(), division.upper(), run_id or None))
-    if not reports:
-        console.print("There is no earlier run to compare with.")
-    for name, report in reports.items():
-        print_report(console, name, report)
+    context = read_run(get_settings(), division.upper(), run_id or None)
+    last = find_last_run(context)
+    if last is None:
+        console.print(f"Run {context.run_id}: there is no earlier extract of the same sample to compare with.")
+        return
+    console.print(f"Run {context.run_id}, compared with run {last.run_id}")
+    try:
+        check_contract(context)
+    finally:
+        for name, report in read_contract(context).items():
+            print_report(console, name, report)
 
 
 @group.command("compare")

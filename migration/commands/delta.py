@@ -34,13 +34,14 @@ def delta(
 
     Each table is proved to be what a new full extract would be. `migrate run DIVISION --run-id RUN` goes on from there.
     """
-    from migration.commands.extract import extract_with_bars
+    from migration.commands.extract import extract_with_bars, print_outcome
     from migration.commands.run import timing_table
     from migration.extract.delta_stage import find_base, read_deltas
     from migration.extract.stage import extract_division
-    from migration.runs import find_base_run, record_timing, start_run
+    from migration.runs import check_division, find_base_run, record_timing, start_run
 
     settings, wanted = get_settings(), run_id or new_run_id()
+    check_division(settings, division.upper())
     newest = find_base(RunContext(settings, division.upper(), wanted, sample_percent=sample))
     context = start_run(
         settings,
@@ -59,6 +60,7 @@ def delta(
     record_timing(context, result)
     console.print(delta_table(read_deltas(context)))
     console.print(timing_table([result]))
+    print_outcome(console, context, result)
     console.print(
         f"Go on with `migrate run {context.division} --phase {phase} --run-id {context.run_id}`.", soft_wrap=True
     )

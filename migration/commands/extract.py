@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from migration.records import RunContext, StageResult
+from migration.records import Layer, RunContext, StageResult
 from migration.settings import get_settings
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def extract(
     result = extract_with_bars(console, lambda listener: extract_division(context, listener, base))
     record_timing(context, result)
     console.print(timing_table([result]))
+    print_outcome(console, context, result)
 
 
 def extract_with_bars(
@@ -68,6 +69,18 @@ def extract_with_bars(
         return run(show)
 
 
+def print_outcome(console: Console, context: RunContext, result: StageResult) -> None:
+    """Say what asks for a look: records that could not be read, and what differs from the last run's extract."""
+    bad, findings = (result.counts.get(name, 0) for name in ("quarantined", "findings"))
+    if bad:
+        folder = context.folder / Layer.RAW.value
+        text = f"{bad:,} records could not be read: place and reason in {folder / '_quarantine.parquet'}"
+        console.print(f"{text}, the records beside it in _quarantine_lines.parquet.", soft_wrap=True, highlight=False)
+    if findings:
+        text = f"{findings:,} findings against the last run's extract"
+        console.print(f"{text}: `migrate contract {context.division} --run-id {context.run_id}`.", soft_wrap=True)
+
+
 def plan_table(planned: "list[PlannedTable]") -> Table:
     """One row per source table: what will be read, at what pace, under which terms."""
     table = Table("system", "table", "kind", title="What will be read")
@@ -76,7 +89,7 @@ def plan_table(planned: "list[PlannedTable]") -> Table:
     table.add_column("estimated from")
     table.add_column("terms")
     for item in planned:
-        rows = "" if item.rows is None else f"{item.rows:,}"
+        rows = "" if item.rows is None else f"{item.rows:,}" if item.kind == "database" else f"~{item.rows:,}"
         size = "" if item.bytes is None else f"{item.bytes / 1e6:,.1f}"
         terms = [f"{item.rows_per_second:,} rows/s"] if item.rows_per_second else []
         terms += [item.window] if item.window else []

@@ -21,5 +21,8 @@ def profile(
     from migration.extract.profile_report import write_profile
     from migration.runs import read_run
 
-    for path in write_profile(read_run(get_settings(), division.upper(), run_id or None)):
-        Console().print(str(path), soft_wrap=True, highlight=False)
+    console, context = Console(), read_run(get_settings(), division.upper(), run_id or None)
+    with console.status(f"Profiling run {context.run_id}") as status:
+        paths = write_profile(context, lambda what: status.update(f"Profiling {what}"))
+    for path in paths:
+        console.print(str(path), soft_wrap=True, highlight=False)

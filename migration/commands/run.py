@@ -75,12 +75,13 @@ def _run_with_progress(context: RunContext, until: Stage, console: Console) -> l
 
 def _extract(context: RunContext, console: Console) -> StageResult:
     """The first stage, with a bar for each table that is read."""
-    from migration.commands.extract import extract_with_bars
+    from migration.commands.extract import extract_with_bars, print_outcome
     from migration.extract.stage import extract_division
 
     base = find_base_run(context)
     result = extract_with_bars(console, lambda listener: extract_division(context, listener, base))
     record_timing(context, result)
+    print_outcome(console, context, result)
     return result
 
 

@@ -6,6 +6,7 @@ findings (`Severity.STOP`), unless the pack lists them under a table's option `a
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from migration.errors import QualityError
@@ -59,7 +60,21 @@ def _compare_table(
     if old is None or new is None or not source.table.key:
         return None
     paths = [layer_folder(run, Layer.RAW) / t.path for run, t in ((last, old), (context, new))]
-    return compare_extracts(context.settings, paths[0], paths[1], source.table.key)
+    report = compare_extracts(context.settings, paths[0], paths[1], source.table.key)
+    return replace(report, findings=(*report.findings, *_find_files_gone(source, manifests)))
+
+
+def _find_files_gone(source: TableSource, manifests: tuple[LayerManifest, LayerManifest]) -> list[Finding]:
+    """A warning where fewer files were delivered than last time: a share of the records may be missing with them."""
+    old, new = (_count_files(m, source.where) for m in manifests)
+    return [Finding(FindingName.FILES_GONE, Severity.WARN, old - new, old)] if new < old else []
+
+
+def _count_files(manifest: LayerManifest, where: str) -> int:
+    """Files a table was read from; none of a database."""
+    described = manifest.facts.get("source")
+    files = described.get(where, {}).get("files", {}) if isinstance(described, dict) else {}
+    return len(files)
 
 
 def _read_reports(path: Path) -> dict[str, ContractReport]:
@@ -75,6 +90,12 @@ def _read_report(facts: dict[str, object]) -> ContractReport:
     )
     counts = {k: int(str(v)) for k, v in facts.items() if k != "findings"}
     return ContractReport(**counts, findings=findings)
+
+
+def read_contract(context: RunContext) -> dict[str, ContractReport]:
+    """What the last comparison of a run found, stops included; none where it was not made."""
+    path = context.report_folder / REPORT
+    return _read_reports(path) if path.exists() else {}
 
 
 def _stop_or_return(context: RunContext, reports: dict[str, ContractReport]) -> dict[str, ContractReport]:

@@ -11,7 +11,7 @@ import lzma
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -75,24 +75,27 @@ def read_pieces(source: TableSource, path: Path, size: int) -> Iterator[bytes]:
     Raises:
         SourceError: the file is damaged or ends before its compressed data does.
     """
-    with ExitStack() as stack:
-        try:
-            stream = stack.enter_context(open_stream(source, path))
+    with open_checked(source, path) as stream:
+        piece = stream.read(size)
+        while piece:
+            yield piece
             piece = stream.read(size)
-            while piece:
-                yield piece
-                piece = stream.read(size)
-        except READ_FAILURES as failure:
-            raise _damaged(source, path, failure) from failure
 
 
-def _damaged(source: TableSource, path: Path, failure: BaseException) -> SourceError:
-    return SourceError(
-        f"{source.where}, file {path.name}",
-        f"a file that cannot be read to its end ({type(failure).__name__})",
-        "a complete file",
-        "Copy the file again from the legacy system and compare its size.",
-    )
+@contextmanager
+def open_checked(source: TableSource, path: Path) -> Iterator[BinaryIO]:
+    """The stream of `open_stream`, for a reader: what a damaged file makes its reading raise becomes one error.
+
+    Raises:
+        SourceError: the file is damaged or ends before its compressed data does.
+    """
+    try:
+        with open_stream(source, path) as stream:
+            yield stream
+    except READ_FAILURES as failure:
+        where, name = f"{source.where}, file {path.name}", type(failure).__name__
+        fix = "Copy the file again from the legacy system and compare its size."
+        raise SourceError(where, f"a file that cannot be read to its end ({name})", "a complete file", fix) from failure
 
 
 @contextmanager

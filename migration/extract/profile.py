@@ -7,6 +7,7 @@ that probably holds personal data. Refuses: a run without a `raw` layer.
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from migration.extract.profile_guess import guess_content, is_personal
 from migration.extract.profile_shapes import count_shapes, may_be_date
 from migration.extract.profile_tables import TableProfile, describe_table
 from migration.extract.reader import SOURCE_ROW
-from migration.extract.sources import TableSource, load_sources
+from migration.extract.sources import TableSource, load_tables
 from migration.fingerprint import quote
 from migration.layers import layer_folder, read_manifest
 from migration.records import Layer, RunContext
@@ -108,17 +109,24 @@ class DivisionProfile:
     inclusions: tuple[Inclusion, ...]
 
 
-def profile_division(context: RunContext) -> DivisionProfile:
+def profile_division(context: RunContext, tell: Callable[[str], None] = lambda _: None) -> DivisionProfile:
     """Measure every table of the run's `raw` layer.
+
+    Args:
+        tell: is told what is measured next.
 
     Raises:
         SourceError: the layer is not there.
     """
     manifest = read_manifest(context, Layer.RAW)
     known = {t.name for t in manifest.tables}
-    sources = [s for s in load_sources(context) if f"{s.system.name}/{s.table.name}" in known]
+    sources = [s for s in load_tables(context) if f"{s.system.name}/{s.table.name}" in known]
     with open_session(context.settings) as connection:
-        found = [profile_table(connection, s, raw_path(context, s)) for s in sources]
+        found = []
+        for source in sources:
+            tell(source.where)
+            found.append(profile_table(connection, source, raw_path(context, source)))
+        tell("tables and references")
         tables = tuple(
             describe_table(connection, read_parquet_sql(raw_path(context, s)), columns)
             for s, columns in zip(sources, found, strict=True)

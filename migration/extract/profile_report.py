@@ -5,7 +5,7 @@ Enters: a `DivisionProfile`. Leaves: `profile.parquet` (a row a column), `profil
 profile does not, carries its marking, and needs no network.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -52,13 +52,16 @@ COLUMNS = pa.schema(
 )
 
 
-def write_profile(context: RunContext) -> tuple[Path, ...]:
+def write_profile(context: RunContext, tell: Callable[[str], None] = lambda _: None) -> tuple[Path, ...]:
     """Profile the run's `raw` layer; returns the files written.
+
+    Args:
+        tell: is told what is measured next.
 
     Raises:
         SourceError: the layer is not there.
     """
-    profile = profile_division(context)
+    profile = profile_division(context, tell)
     folder = context.report_folder
     folder.mkdir(parents=True, exist_ok=True)
     names = ("profile.parquet", "profile_tables.parquet", "profile_references.parquet", "profile.html")

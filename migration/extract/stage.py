@@ -174,14 +174,21 @@ def _stage_table(
                 facts = write_table(context, source, split, folder, key, watch)
         except ReconciliationError:
             drop_parts(folder)
+            _check_at_rest(source, key, folder)
             raise
     drop_parts(folder)
     watch.finish()
-    if table_key(source) != key:
-        shutil.rmtree(folder)
-        fix = "Wait until the export has finished, then run again."
-        raise SourceError(source.where, "files that changed while they were read", "files at rest", fix)
+    _check_at_rest(source, key, folder)
     return facts
+
+
+def _check_at_rest(source: TableSource, key: str, folder: Path) -> None:
+    """Refuse a table whose files are not those it was begun with; nothing of it is kept."""
+    if table_key(source) == key:
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    fix = "Wait until the export has finished, then run again."
+    raise SourceError(source.where, "files that changed while they were read", "files at rest", fix)
 
 
 def _finish(context: RunContext, sources: tuple[TableSource, ...], keys: dict[str, str], started: float) -> StageResult:

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 from lxml import etree
 
 from migration.errors import SourceError
-from migration.extract.files import open_stream
+from migration.extract.files import open_checked, open_stream
 from migration.extract.record_files import Record, RecordFormat, Values, column_path
 from migration.extract.sources import TableSource
 from migration.extract.xml_records import REPEAT, flatten_records
@@ -28,7 +28,7 @@ def read_xml(source: TableSource, path: Path) -> Iterator[Record]:
     known = {*paths, *(f"@{p}" for p in paths)}
     number = 0
     try:
-        with open_stream(source, path) as stream:
+        with open_checked(source, path) as stream:
             for number, whole in enumerate(flatten_records(stream, record_tag(source)), 1):
                 found = {p: whole.get(p, whole.get(f"@{p}")) for p in paths}
                 _check_known(source, path, {p for p in whole if _belongs(p, known)} - known)
@@ -39,7 +39,7 @@ def read_xml(source: TableSource, path: Path) -> Iterator[Record]:
                     yield Record(number, -1, [found[p] for p in paths])
     except etree.XMLSyntaxError as failure:
         where = f"{source.where}, file {path.name}"
-        found_text = f"a document that does not parse at line {failure.lineno}"
+        found_text = f"a document that does not parse at line {failure.lineno}" if failure.lineno else "an empty file"
         raise SourceError(where, found_text, "a complete XML document", "Copy or export it again.") from failure
 
 

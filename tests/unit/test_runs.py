@@ -81,6 +81,11 @@ def test_read_run_when_there_is_none_says_how_to_start_one(settings):
         read_run(settings, "X")
 
 
+def test_read_run_of_a_division_without_a_pack_does_not_say_to_start_one(settings):
+    with pytest.raises(ConfigError, match="division Y: found no mapping pack; expected one of X"):
+        read_run(settings, "Y")
+
+
 def test_timing_when_a_stage_is_skipped_keeps_the_seconds_of_its_real_run(settings):
     context = start(settings)
     tables = (TableResult("t", 7, 1, "h"),)

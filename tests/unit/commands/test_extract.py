@@ -5,10 +5,10 @@ import io
 from rich.console import Console
 
 from migration.commands.delta import delta_table
-from migration.commands.extract import extract_with_bars, plan_table
+from migration.commands.extract import extract_with_bars, plan_table, print_outcome
 from migration.extract.delta_stage import DeltaMethod, TableDelta
 from migration.extract.plan import PlannedTable
-from migration.records import Stage, StageResult, StageStatus
+from migration.records import RunContext, Stage, StageResult, StageStatus
 
 
 def shown(print_to) -> str:
@@ -42,8 +42,18 @@ def test_plan_says_what_is_read_for_how_long_and_on_which_terms() -> None:
         PlannedTable("files", "people", "delimited", 2_000, 5_000_000, 3, 0.5, "last extract", 10_000, ""),
     ]
     page = shown(lambda console: console.print(plan_table(tables)))
-    for text in ("1,600,000", "22:00-06:00", "5.0", "10,000 rows/s", "last extract", "32.5"):
+    for text in ("1,600,000", "~2,000", "22:00-06:00", "5.0", "10,000 rows/s", "last extract", "32.5"):
         assert text in page
+
+
+def test_outcome_says_where_unreadable_records_are_and_how_to_see_findings(settings) -> None:
+    context = RunContext(settings, "X", "20260101T000000Z")
+    done = StageResult(Stage.EXTRACT, StageStatus.DONE, 1.0, counts={"quarantined": 1_234, "findings": 2})
+    page = shown(lambda console: print_outcome(console, context, done))
+    for text in ("1,234 records could not be read", "raw/_quarantine.parquet", "2 findings", "migrate contract X"):
+        assert text in page
+    nothing = StageResult(Stage.EXTRACT, StageStatus.DONE, 1.0, counts={"quarantined": 0, "findings": 0})
+    assert shown(lambda console: print_outcome(console, context, nothing)) == ""
 
 
 def test_delta_says_what_changed_and_why_a_table_was_read_whole() -> None:

@@ -128,7 +128,9 @@ def test_xml_record_that_holds_an_element_twice_is_in_quarantine(tmp_path, make_
     assert ([r[SOURCE_ROW] for r in rows], [b.source_row for b in bad]) == ([2], [1])
 
 
-@pytest.mark.parametrize(("content", "said"), [("<R><P><New/></P></R>", "New"), ("<R><P><Name>", "does not parse")])
+@pytest.mark.parametrize(
+    ("content", "said"), [("<R><P><New/></P></R>", "New"), ("<R><P><Name>", "does not parse"), ("", "an empty file")]
+)
 def test_xml_stops_at_unknown_elements_and_broken_documents(tmp_path, make_source, content, said) -> None:
     (tmp_path / "a.xml").write_text(content)
     with pytest.raises(SourceError, match=said):

@@ -7,6 +7,8 @@ import pytest
 
 from migration.errors import QualityError, ReconciliationError, SourceError
 from migration.extract import raw_table
+from migration.extract.contract import FindingName, Severity
+from migration.extract.contract_check import read_contract
 from migration.extract.stage import extract_division, extract_table, finish_extract, list_tables
 from migration.layers import find_manifest, layer_folder, read_manifest
 from migration.mapping.stage import map_division
@@ -107,6 +109,34 @@ def test_extract_is_refused_when_the_lake_differs_from_the_source(estate, monkey
     with pytest.raises(ReconciliationError, match="fingerprint"):
         extract_division(estate)
     assert_no_layer(estate)
+
+
+def test_file_that_changes_while_it_is_read_stops_the_run_and_the_table_is_not_kept(estate, tmp_path) -> None:
+    export = tmp_path / "export" / "people_2.txt"
+
+    def append(table: str, *_: object) -> None:
+        if table == "files.people":
+            export.write_bytes(export.read_bytes() + b"4|late\n")
+
+    with pytest.raises(SourceError, match="files that changed while they were read"):
+        extract_division(estate, append)
+    assert_no_layer(replace(estate, run_id="20260102T000000Z"))
+    assert find_manifest(estate, Layer.RAW) is None
+    result = extract_division(estate)
+    assert {t.name: t.rows for t in result.tables}["files/people"] == len(export.read_bytes().splitlines())
+
+
+def test_fewer_files_than_last_time_are_a_finding(estate, tmp_path) -> None:
+    """A part of a split table is not delivered: its records would pass for deleted ones."""
+    extract_division(estate)
+    (tmp_path / "export" / "people_2.txt").rename(tmp_path / "people_2.txt")
+    (tmp_path / "export" / "people_1.txt").write_bytes(b"NO|NAME\n1|x\n3|z\n")
+    second = replace(estate, run_id="20260102T000000Z")
+    extract_division(second)
+    (found,) = [f for f in read_contract(second)["files.people"].findings if f.name is FindingName.FILES_GONE]
+    assert (found.severity, found.count, found.base) == (Severity.WARN, 1, 2)
+    assert "db.CRIME" in read_contract(second)
+    assert read_contract(estate) == {}
 
 
 def test_later_tables_are_kept_when_an_earlier_run_failed(estate, tmp_path) -> None:
