@@ -175,3 +175,13 @@ def test_rows_of_totals_add_up_exactly_when_numbers_come_as_text() -> None:
     assert numbers_of(totals)["x"] == (1, "-1.5", "2.5", None)
     assert numbers_of(totals)["i"] == (3, "-40", "3", "-42")
     assert [c.fingerprint for c in totals.columns] == ["8", "10", "9", "18446744073709551616"]
+
+
+def test_exchanged_values_are_seen_where_the_sum_of_crcs_stays() -> None:
+    """CRC-32 is linear: the exchange turns the same bits of both rows' CRCs, here as many up as down."""
+    before, after = [b"506|A", b"347|C"], [b"506|C", b"347|A"]
+    assert sum(map(zlib.crc32, before)) == sum(map(zlib.crc32, after))
+    first = measure({"id": pa.array([506, 347]), "code": pa.array(["A", "C"])}, HashScheme.CRC32)
+    second = measure({"id": pa.array([506, 347]), "code": pa.array(["C", "A"])}, HashScheme.CRC32)
+    assert first.columns == second.columns
+    assert first.fingerprint != second.fingerprint
