@@ -74,11 +74,11 @@ def print_outcome(console: Console, context: RunContext, result: StageResult) ->
     bad, findings = (result.counts.get(name, 0) for name in ("quarantined", "findings"))
     if bad:
         folder = context.folder / Layer.RAW.value
-        text = f"{bad:,} records could not be read: place and reason in {folder / '_quarantine.parquet'}"
+        text = f"Records that could not be read: {bad:,}; place and reason in {folder / '_quarantine.parquet'}"
         console.print(f"{text}, the records beside it in _quarantine_lines.parquet.", soft_wrap=True, highlight=False)
     if findings:
-        text = f"{findings:,} findings against the last run's extract"
-        console.print(f"{text}: `migrate contract {context.division} --run-id {context.run_id}`.", soft_wrap=True)
+        text = f"Findings against the last run's extract: {findings:,}"
+        console.print(f"{text}; `migrate contract {context.division} --run-id {context.run_id}`.", soft_wrap=True)
 
 
 def plan_table(planned: "list[PlannedTable]") -> Table:

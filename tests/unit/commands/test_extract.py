@@ -50,7 +50,7 @@ def test_outcome_says_where_unreadable_records_are_and_how_to_see_findings(setti
     context = RunContext(settings, "X", "20260101T000000Z")
     done = StageResult(Stage.EXTRACT, StageStatus.DONE, 1.0, counts={"quarantined": 1_234, "findings": 2})
     page = shown(lambda console: print_outcome(console, context, done))
-    for text in ("1,234 records could not be read", "raw/_quarantine.parquet", "2 findings", "migrate contract X"):
+    for text in ("could not be read: 1,234;", "raw/_quarantine.parquet", "extract: 2;", "migrate contract X"):
         assert text in page
     nothing = StageResult(Stage.EXTRACT, StageStatus.DONE, 1.0, counts={"quarantined": 0, "findings": 0})
     assert shown(lambda console: print_outcome(console, context, nothing)) == ""
