@@ -73,6 +73,26 @@ def test_bad_records_of_split_and_compressed_files_keep_file_line_and_offset(
     assert all(b.content.rstrip(b"\n") == bad[:-1] for b in found)
 
 
+@pytest.mark.parametrize("suffix", ["gz", "zip", "bin"])
+def test_bad_records_of_split_and_compressed_mainframe_files_keep_file_and_offset(
+    tmp_path, make_source, suffix
+) -> None:
+    (tmp_path / "book.cpy").write_text(COPYBOOK)
+    good, bad = "AAAHELLO".encode("cp037"), "ZZZHELLO".encode("cp037")
+    contents = {f"a.{suffix}": good + bad + good, f"b.{suffix}": good * 3 + bad}
+    for name, content in contents.items():
+        compress(tmp_path / name, content)
+    options = {"copybook": "book.cpy", "segment_field": "NO", "segments": ["AAA"]}
+    rows, found = read(make_source(SourceKind.EBCDIC, tmp_path, ["NO", "NAME"], files=f"*.{suffix}", **options))
+    assert rows == 5
+    assert [(b.file, b.source_row, b.byte_offset) for b in found] == [(f"a.{suffix}", 2, 8), (f"b.{suffix}", 7, 24)]
+    assert all(b.content == bad for b in found)
+    path = tmp_path / f"b.{suffix}"
+    path.write_bytes(path.read_bytes()[:-5])
+    with pytest.raises(SourceError, match=rf"file b\.{suffix}"):
+        read(make_source(SourceKind.EBCDIC, tmp_path, ["NO", "NAME"], files=f"*.{suffix}", **options))
+
+
 @pytest.mark.parametrize("kind", [*KINDS, SourceKind.XML])
 @pytest.mark.parametrize("suffix", ["gz", "bz2", "xz", "zst", "zip"])
 def test_archive_that_was_cut_off_stops_with_one_error_in_every_kind(tmp_path, make_source, kind, suffix) -> None:
