@@ -7,7 +7,6 @@ rows encode to the same text (each value carries its length). Refuses nothing: e
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -31,22 +30,17 @@ def row_text_sql(columns: Sequence[str]) -> str:
     return join_texts_sql({quote(c): f"{quote(c)}::VARCHAR" for c in columns})
 
 
-def join_texts_sql(texts: Mapping[str, str], sizes: Mapping[str, int] = MappingProxyType({})) -> str:
+def join_texts_sql(texts: Mapping[str, str]) -> str:
     """SQL text expression of a row: of each value the SQL that is null where it is, and that of its text.
 
     One `concat`, which skips what is NULL, and no text in between.
-
-    Args:
-        sizes: of values whose text always has the same length, that length.
     """
     if not texts:
         return "''"
-    return f"concat({', '.join(_tagged_sql(value, text, sizes.get(value)) for value, text in texts.items())})"
+    return f"concat({', '.join(_tagged_sql(value, text) for value, text in texts.items())})"
 
 
-def _tagged_sql(value: str, text: str, size: int | None) -> str:
-    if size is not None:
-        return f"CASE WHEN {value} IS NULL THEN 'N' ELSE 'V{size}:' END, {text}"
+def _tagged_sql(value: str, text: str) -> str:
     tag, colon = f"CASE WHEN {value} IS NULL THEN 'N' ELSE 'V' END", f"CASE WHEN {value} IS NOT NULL THEN ':' END"
     return f"{tag}, length({text}), {colon}, {text}"
 

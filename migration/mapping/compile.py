@@ -42,6 +42,7 @@ class Compiler:
 
     Attributes:
         as_of: settled column with the day codes are looked up by; None where the record gives none.
+        periods: tables of crosswalks whose periods that day is compared with.
         fields: national fields of the record by name, for `field:` references.
         current: the field being compiled: its type and policies.
     """
@@ -55,6 +56,7 @@ class Compiler:
     current: FieldMap | None = None
     joins: Mapping[str, Join] = field(default_factory=dict)
     done: dict[str, Value] = field(default_factory=dict)
+    periods: set[str] = field(default_factory=set)
 
     def field_value(self, field_name: str) -> Value:
         """The settled value of a national field, compiled once."""
@@ -229,6 +231,7 @@ class Compiler:
         missing = f"{inner.sql} IS NOT NULL AND {sql} IS NULL"
         error = f"CASE WHEN {missing} THEN {'NULL' if node.partial else literal('UNMAPPED_CODE')}"
         if self.as_of is not None:
+            self.periods.add(relation)
             outside = f"({self.as_of.sql} NOT BETWEEN {alias}.valid_from AND {alias}.valid_to)"
             error += f" WHEN {outside} THEN 'CODE_NOT_VALID'"
             if self.current is not None and self.current.on_not_valid is Policy.SUCCESSOR:

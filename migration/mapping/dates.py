@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from zoneinfo import available_timezones
 
 from migration.mapping.literals import literal
@@ -173,6 +174,12 @@ def _day(value: object, as_at: str) -> str:
 def read_zone(value: object) -> str:
     """The name of a time zone. Raises ValueError, fit for a pack's author, where there is none of that name."""
     zone = LONDON if value is None else str(value)
-    if zone not in available_timezones():
+    if zone not in _known_zones():
         raise ValueError(f"time zone {zone}, not a name of the IANA database")
     return zone
+
+
+@lru_cache(maxsize=1)
+def _known_zones() -> frozenset[str]:
+    """Names of the IANA database, which is looked for in many folders."""
+    return frozenset(available_timezones())

@@ -6,15 +6,37 @@ is not; a record whose required parent is not loaded follows it, with a reason o
 PARENT_WEEDED, PARENT_OUT_OF_SCOPE) or is an ORPHAN; an optional reference is emptied and raises an issue.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import duckdb
+import numpy as np
+from numpy.typing import NDArray
 
 from migration.mapping.literals import literal, name
 from migration.mapping.model import Pack, Policy, Record
 from migration.mapping.record_sql import RecordSql
 from migration.schema.model import Entity, Field, NationalSchema
+
+
+@dataclass(frozen=True)
+class Lane:
+    """Source records of one record map that were loaded together, without a table (`lane.load_plain_rows`).
+
+    Attributes:
+        rest: table with the raw rows that are left for `decide_record`.
+        rows: how many were loaded.
+        row_groups: those of the entity's file that hold them.
+        uses: by field, how often each legacy code was met.
+        uniques: for each unique constraint of the entity, a hash of its values, record by record.
+    """
+
+    rest: str
+    rows: int
+    row_groups: range
+    uses: Mapping[str, Mapping[str, int]]
+    uniques: tuple[NDArray[np.uint64], ...]
+
 
 RETENTION_PARENTS = ("crime_report", "crime")
 """Entities whose retention class their details take."""
@@ -27,6 +49,44 @@ class Reference:
     field: Field
     target: str
     is_binding: bool
+
+
+@dataclass(frozen=True)
+class Parent:
+    """The fate of the record that a reference points to, as SQL over the rows `c` that refer to it.
+
+    Attributes:
+        join: the left join that asks for it; at most one row.
+        column: the id to be kept; null where the parent is not loaded.
+        lost: reason for which it is not there; null where it is, or nothing is referred to.
+    """
+
+    reference: Reference
+    alias: str
+    join: str
+    column: str
+    lost: str
+
+
+def find_parents(pack: Pack, compiled: RecordSql) -> list[Parent]:
+    """What each reference of a record asks."""
+    return [_parent(pack, compiled, r, i) for i, r in enumerate(_references(compiled.record, compiled.entity))]
+
+
+def _parent(pack: Pack, compiled: RecordSql, reference: Reference, index: int) -> Parent:
+    alias, field = f"f{index}", name(reference.field.name)
+    column, source = f"c.{field}", compiled.keyed.get(reference.field.name)
+    fates = fate_table(reference.target)
+    join = f"LEFT JOIN {fates} AS {alias} ON {alias}.id = {column}"
+    if source is not None:
+        parents = f"(SELECT * FROM {fates} WHERE source = {source_number(pack, source)})"
+        join = f"LEFT JOIN {parents} AS {alias} ON {alias}.key = {column}"
+    lost = (
+        f"CASE WHEN {column} IS NULL OR {alias}.is_kept THEN NULL "
+        f"WHEN {alias}.id IS NULL THEN 'ORPHAN' ELSE 'PARENT_' || {alias}.outcome END"
+    )
+    kept = f"CASE WHEN {alias}.is_kept THEN coalesce({alias}.moved_to, {alias}.id) END AS {field}"
+    return Parent(reference, alias, join, kept, lost)
 
 
 def order_entities(schema: NationalSchema) -> tuple[Entity, ...]:
@@ -56,6 +116,7 @@ class Decided:
         rest: of those that were not loaded, or that have problems, the outcome and the problems.
         identity: column of `table` with the key text that ids are made of.
         repeats: whether several rows may have one id.
+        lane: those of its source records that were loaded already, of which `table` knows nothing.
     """
 
     record: Record
@@ -63,6 +124,7 @@ class Decided:
     rest: str
     identity: str
     repeats: bool
+    lane: Lane | None = None
 
     @property
     def loads(self) -> bool:
@@ -71,37 +133,26 @@ class Decided:
 
 
 def decide_record(
-    connection: duckdb.DuckDBPyConnection, pack: Pack, record: Record, entity: Entity, state: bool, number: int
+    connection: duckdb.DuckDBPyConnection,
+    pack: Pack,
+    record: Record,
+    entity: Entity,
+    state: bool,
+    number: int,
+    lane: Lane | None = None,
 ) -> Decided:
-    """Decide every source record of one record map; `number` tells its tables apart."""
-    compiled = RecordSql(pack, record, entity, has_state=state)
-    joins: list[str] = []
-    columns: list[str] = []
-    decisions: list[tuple[str, str, Reference]] = []
-    problems: list[str] = []
-    retention = ["c._retention"]
-    for index, reference in enumerate(_references(record, entity)):
-        alias, field = f"f{index}", name(reference.field.name)
-        column, source = f"c.{field}", compiled.keyed.get(reference.field.name)
-        fates = fate_table(reference.target)
-        if source is None:
-            joins.append(f"LEFT JOIN {fates} AS {alias} ON {alias}.id = {column}")
-        else:
-            parents = f"(SELECT * FROM {fates} WHERE source = {_source_number(pack, source)})"
-            joins.append(f"LEFT JOIN {parents} AS {alias} ON {alias}.key = {column}")
-        lost = (
-            f"CASE WHEN {column} IS NULL OR {alias}.is_kept THEN NULL "
-            f"WHEN {alias}.id IS NULL THEN 'ORPHAN' ELSE 'PARENT_' || {alias}.outcome END"
-        )
-        if reference.is_binding:
-            decisions.append((lost, alias, reference))
-        else:
-            problems.append(f"'I|{reference.field.name}|' || ({lost})")
-        columns.append(f"CASE WHEN {alias}.is_kept THEN coalesce({alias}.moved_to, {alias}.id) END AS {field}")
-        if reference.target in RETENTION_PARENTS:
-            retention.append(f"{alias}.retention")
-    outcome, reason, rule = _final_outcome(decisions, entity)
-    columns += [
+    """Decide every source record of one record map; `number` tells its tables apart.
+
+    Args:
+        lane: what was decided and written already, and which rows are left.
+    """
+    compiled = RecordSql(pack, record, entity, has_state=state, only=lane.rest if lane else None)
+    parents = find_parents(pack, compiled)
+    retention = ["c._retention", *(f"{p.alias}.retention" for p in parents if p.reference.target in RETENTION_PARENTS)]
+    outcome, reason, rule = _final_outcome([p for p in parents if p.reference.is_binding], entity)
+    problems = [f"'I|{p.reference.field.name}|' || ({p.lost})" for p in parents if not p.reference.is_binding]
+    columns = [
+        *(p.column for p in parents),
         f"{outcome} AS _outcome",
         f"{reason} AS _reason",
         f"{rule} AS _rule",
@@ -109,9 +160,10 @@ def decide_record(
         f"{_more_problems(problems)} AS _problems",
     ]
     table, rest = name(f"decided {number}"), name(f"rest {number}")
-    query = f"SELECT c.* REPLACE ({', '.join(columns)})\nFROM ({compiled.select()}) AS c {' '.join(joins)}"
-    connection.execute(f"CREATE TEMP TABLE {table} AS {query}")
-    return Decided(record, table, rest, compiled.identity, state or bool(record.pick))
+    joins = " ".join(p.join for p in parents)
+    query = f"SELECT c.* REPLACE ({', '.join(columns)})\nFROM ({compiled.select()}) AS c {joins}"
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {query}")
+    return Decided(record, table, rest, compiled.identity, state or bool(record.pick), lane)
 
 
 def _more_problems(problems: list[str]) -> str:
@@ -122,7 +174,8 @@ def _more_problems(problems: list[str]) -> str:
     return f"CASE WHEN {found} THEN list_concat(c._problems, {more}) ELSE c._problems END"
 
 
-def _source_number(pack: Pack, source: tuple[str, str]) -> int:
+def source_number(pack: Pack, source: tuple[str, str]) -> int:
+    """The number of a source table among all of a pack, by which fates are told apart."""
     return [(s.name, t.name) for s in pack.systems for t in s.tables].index(source)
 
 
@@ -148,16 +201,16 @@ def _references(record: Record, entity: Entity) -> list[Reference]:
     return found
 
 
-def _final_outcome(decisions: list[tuple[str, str, Reference]], entity: Entity) -> tuple[str, str, str]:
+def _final_outcome(parents: list[Parent], entity: Entity) -> tuple[str, str, str]:
     first = "c._outcome IS NOT NULL THEN c.{column}"
     outcomes, reasons, rules = (["WHEN " + first.format(column=c)] for c in ("_outcome", "_reason", "_rule"))
-    for lost, alias, reference in decisions:
-        followed = (
-            f"CASE WHEN {alias}.outcome IN ('WEEDED', 'OUT_OF_SCOPE') THEN {alias}.outcome ELSE 'QUARANTINED' END"
-        )
-        outcomes.append(f"WHEN ({lost}) IS NOT NULL THEN {followed}")
-        reasons.append(f"WHEN ({lost}) IS NOT NULL THEN {lost}")
-        rules.append(f"WHEN ({lost}) IS NOT NULL THEN {literal(f'{entity.name}.{reference.field.name}')}")
+    for parent in parents:
+        outcome = f"{parent.alias}.outcome"
+        followed = f"CASE WHEN {outcome} IN ('WEEDED', 'OUT_OF_SCOPE') THEN {outcome} ELSE 'QUARANTINED' END"
+        rule = literal(f"{entity.name}.{parent.reference.field.name}")
+        outcomes.append(f"WHEN ({parent.lost}) IS NOT NULL THEN {followed}")
+        reasons.append(f"WHEN ({parent.lost}) IS NOT NULL THEN {parent.lost}")
+        rules.append(f"WHEN ({parent.lost}) IS NOT NULL THEN {rule}")
     return (
         f"CASE {' '.join(outcomes)} ELSE 'LOADED' END",
         f"CASE {' '.join(reasons)} END",
@@ -179,7 +232,7 @@ def record_fates(connection: duckdb.DuckDBPyConnection, pack: Pack, entity: Enti
     )
     parts = []
     for item in decided:
-        source = _source_number(pack, (item.record.system, item.record.table))
+        source = source_number(pack, (item.record.system, item.record.table))
         target = "CASE WHEN _outcome = 'DUPLICATE_OF' THEN _target END"
         parts.append(
             f"SELECT {source}, {item.identity}, _id, _outcome, _outcome IN ('LOADED', 'DUPLICATE_OF'), {target}, "

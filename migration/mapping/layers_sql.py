@@ -1,12 +1,19 @@
 """A query in layers, each naming what the next one reads.
 
 Enters: SQL expressions over the columns of a layer. Leaves: one nested SELECT. Must hold: the same expression in the
-same layer gets one column, so nothing is worked out twice; a join adds columns and never rows.
+same layer gets one column, so nothing is worked out twice; a join adds columns and never rows. A part of the layers
+gives the values that the whole gives (`Query.needs`).
 """
 
+import re
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from migration.mapping.literals import name
+
+_QUOTED = r'"((?:[^"]|"")+)"'
+_HELD = re.compile(r'"(_c(\d+)_\d+)"')
+_RAW = re.compile(rf"\bp\.{_QUOTED}")
 
 
 @dataclass
@@ -14,7 +21,11 @@ class Layer:
     """One SELECT: all columns of the layer beneath, further ones, and left joins."""
 
     columns: dict[str, str] = field(default_factory=dict)
-    joins: list[str] = field(default_factory=list)
+    joins: dict[str, str] = field(default_factory=dict)
+
+    def joins_of(self, sql: str) -> Iterator[str]:
+        """Aliases of the joins whose columns an expression reads."""
+        return (alias for alias in self.joins if f"{alias}." in sql)
 
 
 @dataclass(frozen=True)
@@ -31,6 +42,14 @@ class Value:
     level: int
     error: str | None = None
     repaired: str | None = None
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What expressions rest on: columns of the layers, and columns of the base by their plain names."""
+
+    held: frozenset[str]
+    base: frozenset[str]
 
 
 class Query:
@@ -65,21 +84,41 @@ class Query:
 
     def join(self, relation: str, alias: str, condition: str, level: int) -> None:
         """Left join a relation in a layer; it must not have more than one row to a row."""
-        text = f"LEFT JOIN {relation} AS {alias} ON {condition}"
-        layer = self.layer(level)
-        if text not in layer.joins:
-            layer.joins.append(text)
+        self.layer(level).joins[alias] = f"LEFT JOIN {relation} AS {alias} ON {condition}"
 
-    def relation(self) -> str:
-        """All layers as one parenthesised relation."""
-        sql = self.base
+    def relation(self, base: str | None = None, needs: Needs | None = None) -> str:
+        """All layers as one parenthesised relation, or those columns and joins that are needed, over another base."""
+        sql = self.base if base is None else base
         for layer in self.layers:
-            columns = "".join(f", {value} AS {key}" for key, value in layer.columns.items())
-            joins = "".join(f" {join}" for join in layer.joins)
-            sql = f"(SELECT p.*{columns}\nFROM {sql} AS p{joins})"
+            columns = {k: v for k, v in layer.columns.items() if needs is None or k in needs.held}
+            joins: Collection[str] = layer.joins
+            if needs is not None:
+                joins = {alias for value in columns.values() for alias in layer.joins_of(value)}
+            if columns or needs is None:
+                listed = "".join(f", {value} AS {key}" for key, value in columns.items())
+                joined = "".join(f" {join}" for alias, join in layer.joins.items() if alias in joins)
+                sql = f"(SELECT p.*{listed}\nFROM {sql} AS p{joined})"
         return sql
 
-    @property
-    def top(self) -> int:
-        """Level that may read every column."""
-        return len(self.layers)
+    def needs(self, expressions: Iterable[str], given: Collection[str] = ()) -> Needs:
+        """What expressions above the layers rest on, by way of columns and joins.
+
+        Args:
+            given: columns of the layers, quoted, that the base is to hold itself.
+        """
+        held: set[str] = set()
+        base: set[str] = set()
+        waiting = list(expressions)
+        while waiting:
+            sql = waiting.pop()
+            base |= {raw.replace('""', '"') for raw in _RAW.findall(sql) if not _HELD.fullmatch(f'"{raw}"')}
+            for plain, level in _HELD.findall(sql):
+                column = f'"{plain}"'
+                if column in given:
+                    base.add(plain)
+                elif column not in held:
+                    held.add(column)
+                    layer = self.layers[int(level)]
+                    value = layer.columns[column]
+                    waiting += [value, *(layer.joins[alias] for alias in layer.joins_of(value))]
+        return Needs(frozenset(held), frozenset(base))

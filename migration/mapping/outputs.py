@@ -1,130 +1,30 @@
-"""The tables the mapping leaves: entities, dispositions, rejects, issues and the use of codes.
+"""The tables the mapping leaves beside entities and dispositions: rejects, issues and the use of codes.
 
-Enters: temporary tables with every source record and its outcome. Leaves: the layers `mapped` and `rejected`. Must
-hold: entity tables have exactly the columns and types of `arrow_schema`; the dispositions of a table and entity are as
-many as its source records. Refuses: a balance that does not close (ReconciliationError).
+Enters: temporary tables with the source records that need a word. Leaves: the layer `rejected`. Must hold: the
+dispositions of a table and entity are as many as its source records. Refuses: a balance that does not close
+(ReconciliationError).
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
-from migration.duck import copy_to_parquet, read_parquet_sql
+from migration.duck import copy_to_parquet
 from migration.errors import ReconciliationError
-from migration.fingerprint import join_texts_sql, value_text_sql
 from migration.layers import LayerWriter, parquet_metadata
 from migration.mapping.compile import crosswalk_relation
-from migration.mapping.expressions import Lookup, RecordId
+from migration.mapping.dispositions import QUARANTINED_LINES, where_from
+from migration.mapping.expressions import Lookup
 from migration.mapping.fates import Decided
-from migration.mapping.keys import ID_LENGTH
 from migration.mapping.literals import literal, name
-from migration.mapping.model import Pack, Record
+from migration.mapping.model import Pack
 from migration.mapping.prepare import insert_rows
-from migration.mapping.record_sql import find_lookup
+from migration.mapping.record_sql import code_column, find_lookup
 from migration.records import Disposition, RunContext
-from migration.schema.arrow import duckdb_type
-from migration.schema.model import Entity, Field, NationalSchema
-
-QUARANTINED_LINES = "quarantined lines"
-"""View of the raw lines that extraction could not read."""
-
-
-def write_entity(
-    connection: duckdb.DuckDBPyConnection,
-    context: RunContext,
-    pack: Pack,
-    entity: Entity,
-    decided: Sequence[Decided],
-    writer: LayerWriter,
-) -> int:
-    """Write the loaded rows of one entity; returns how many were decided to be loaded."""
-    kept = [d for d in decided if d.loads]
-    if not kept:
-        return 0
-    query = "\nUNION ALL BY NAME\n".join(_entity_select(context, pack, entity, d) for d in kept)
-    copy_to_parquet(connection, query, writer.path(entity.name), parquet_metadata(context))
-    loaded = " UNION ALL ".join(f"SELECT 1 FROM {d.table} WHERE _outcome = 'LOADED'" for d in kept)
-    return _count(connection, f"({loaded})")
-
-
-def _entity_select(context: RunContext, pack: Pack, entity: Entity, decided: Decided) -> str:
-    record = decided.record
-    hashed = sorted(f.name for f in entity.business_fields if f.filled_by is None)
-    types = {f.name: duckdb_type(f) for f in entity.fields}
-    # the texts of the row hash in a layer of their own: each is used several times above
-    texts = {f"_text_{i}": value_text_sql(name(f), types[f]) for i, f in enumerate(hashed)}
-    ids = {f.name for f in entity.fields if f.name == entity.key[-1] or _is_record_id(record, f)}
-    sizes = {text: ID_LENGTH for text, f in zip(texts, hashed, strict=True) if f in ids}
-    lineage = {
-        "division_code": _same_sql(pack.division),
-        "source_system": _same_sql(record.system),
-        "source_table": _same_sql(record.table),
-        "source_key": "_key",
-        "source_row": "_source_row",
-        "run_id": _same_sql(context.run_id),
-        "mapping_version": _same_sql(pack.version),
-        "row_hash": f"md5({join_texts_sql({t: t for t in texts}, sizes)})",
-        "security_marking": _same_sql(pack.system(record.system).marking),
-        "retention_class": "_retention",
-    }
-    columns = ", ".join(f"{_column_sql(f, lineage, types[f.name])} AS {name(f.name)}" for f in entity.fields)
-    layer = ", ".join(f"{sql} AS {key}" for key, sql in texts.items())
-    return f"SELECT {columns} FROM (SELECT *, {layer} FROM {decided.table} WHERE _outcome = 'LOADED')"
-
-
-def _is_record_id(record: Record, field: Field) -> bool:
-    item = record.field(field.name)
-    return field.references is not None and item is not None and isinstance(item.expression, RecordId)
-
-
-def _same_sql(text: str) -> str:
-    """The same text in every row: Parquet gets it as text, and DuckDB need not look each one up in a dictionary."""
-    return f"{literal(text)}::ENUM({literal(text)})"
-
-
-def _column_sql(field: Field, lineage: dict[str, str], type_name: str) -> str:
-    sql = lineage[field.name] if field.is_lineage else name(field.name)
-    return sql if "::ENUM" in sql else f"{sql}::{type_name}"
-
-
-def write_dispositions(
-    connection: duckdb.DuckDBPyConnection,
-    context: RunContext,
-    pack: Pack,
-    schema: NationalSchema,
-    decided: list[Decided],
-    writer: LayerWriter,
-) -> int:
-    """Write one disposition for each source record, the loaded ones from the entity tables; returns how many."""
-    parts = [
-        f"SELECT {_where_from(pack, d.record)}, {literal(d.record.entity)} AS entity, _key AS source_key, "
-        "_outcome AS outcome, _target AS target_id, _rule AS rule_id, _reason AS reason_code "
-        f"FROM {d.rest} WHERE _outcome <> 'LOADED'"
-        for d in decided
-    ]
-    for entity in {d.record.entity: schema.entity(d.record.entity) for d in decided if d.loads}.values():
-        parts.append(
-            f"SELECT division_code, source_system, source_table, {literal(entity.name)} AS entity, source_key, "
-            f"'LOADED' AS outcome, {name(entity.key[-1])} AS target_id, NULL AS rule_id, NULL AS reason_code "
-            f"FROM {read_parquet_sql(writer.path(entity.name))}"
-        )
-    parts.append(
-        f"SELECT {literal(pack.division)} AS division_code, source_system, source_table, entity, source_key, "
-        f"'QUARANTINED' AS outcome, NULL AS target_id, rule_id, reason_code FROM {name(QUARANTINED_LINES)}"
-    )
-    union = "\nUNION ALL BY NAME\n".join(parts)
-    columns = "division_code, source_system, source_table, entity, source_key, outcome, target_id, rule_id, reason_code"
-    query = f"SELECT {literal(context.run_id)} AS run_id, {columns} FROM ({union})"
-    return copy_to_parquet(connection, query, writer.path("disposition"), parquet_metadata(context))
-
-
-def _where_from(pack: Pack, record: Record) -> str:
-    return (
-        f"{literal(pack.division)} AS division_code, {literal(record.system)} AS source_system, "
-        f"{literal(record.table)} AS source_table"
-    )
+from migration.schema.model import Entity
 
 
 def write_rejects(
@@ -134,7 +34,7 @@ def write_rejects(
     parts = [_problem_select(pack, d, "Q") for d in decided]
     for item in decided:  # a record quarantined for its key or its parent has no field at fault of its own
         parts.append(
-            f"SELECT {_where_from(pack, item.record)}, _key AS source_key, _source_row AS source_row, "
+            f"SELECT {where_from(pack, item)}, _key AS source_key, _source_row AS source_row, "
             f"{literal(item.record.entity)} AS entity, split_part(_rule, '.', 2) AS field, _rule AS rule_id, "
             f"_reason AS reason_code FROM {item.rest} WHERE _outcome = 'QUARANTINED' "
             "AND NOT list_contains(list_transform(coalesce(_problems, []), lambda p: p[1]), 'Q')"
@@ -158,7 +58,7 @@ def _problem_select(pack: Pack, decided: Decided, kind: str) -> str:
     record = decided.record
     outcome = Disposition.QUARANTINED if kind == "Q" else Disposition.LOADED
     return (
-        f"SELECT {_where_from(pack, record)}, _key AS source_key, _source_row AS source_row, "
+        f"SELECT {where_from(pack, decided)}, _key AS source_key, _source_row AS source_row, "
         f"{literal(record.entity)} AS entity, split_part(problem, '|', 2) AS field, "
         f"{literal(record.entity + '.')} || split_part(problem, '|', 2) AS rule_id, "
         "split_part(problem, '|', 3) AS reason_code "
@@ -181,13 +81,16 @@ def write_rejected_rows(
     connection: duckdb.DuckDBPyConnection, context: RunContext, decided: list[Decided], writer: LayerWriter
 ) -> None:
     """Write the raw rows of which at least one record was quarantined, table by table."""
-    tables: dict[tuple[str, str], list[str]] = defaultdict(list)
+    tables: dict[tuple[str, str], list[Decided]] = defaultdict(list)
     for item in decided:
-        tables[item.record.system, item.record.table].append(item.rest)
-    for (system, table), rests in sorted(tables.items()):
-        rows = " UNION ".join(f"SELECT _source_row FROM {r} WHERE _outcome = 'QUARANTINED'" for r in rests)
-        view = name(f"{system}.{table}")
-        query = f"SELECT r.* FROM {view} AS r SEMI JOIN ({rows}) AS q ON q._source_row = r._source_row"
+        tables[item.record.system, item.record.table].append(item)
+    for (system, table), items in sorted(tables.items()):
+        rows = " UNION ".join(f"SELECT _source_row FROM {d.rest} WHERE _outcome = 'QUARANTINED'" for d in items)
+        raw = name(f"{system}.{table}")
+        lanes = [d.lane for d in items if d.lane is not None]
+        if len(lanes) == len(items):  # what was not loaded by a lane is held already
+            raw = f"({' UNION '.join(f'SELECT * FROM {lane.rest}' for lane in lanes)})"
+        query = f"SELECT r.* FROM {raw} AS r SEMI JOIN ({rows}) AS q ON q._source_row = r._source_row"
         row = connection.execute(f"SELECT 1 FROM ({rows}) LIMIT 1").fetchone()
         if row is not None:
             copy_to_parquet(connection, query, writer.path(f"rows/{system}/{table}"), parquet_metadata(context))
@@ -201,7 +104,14 @@ def note_code_uses(connection: duckdb.DuckDBPyConnection, entity: Entity, decide
             codes = entity.field(field.name).codes
             lookup = find_lookup(field.expression)
             if lookup is not None and codes is not None and item.loads:
-                connection.execute(f"INSERT INTO code_uses {_uses_select(item, field.name, lookup, codes)}")
+                legacy = name(code_column(field.name))
+                counted = (
+                    f"SELECT {legacy} AS legacy, count(*) AS uses FROM {item.table} "
+                    f"WHERE {legacy} IS NOT NULL AND _outcome IN ('LOADED', 'QUARANTINED') GROUP BY 1"
+                )
+                connection.execute(f"INSERT INTO code_uses {_uses_select(counted, lookup, codes)}")
+                if item.lane is not None and item.lane.uses.get(field.name):
+                    _note_lane(connection, item.lane.uses[field.name], lookup, codes)
 
 
 def _make_code_uses(connection: duckdb.DuckDBPyConnection) -> None:
@@ -235,16 +145,21 @@ def write_code_uses(connection: duckdb.DuckDBPyConnection, context: RunContext, 
     return int(row[0]) if row else 0
 
 
-def _uses_select(item: Decided, field: str, lookup: Lookup, codes: str) -> str:
-    legacy = name(f"_code {field}")
+def _note_lane(connection: duckdb.DuckDBPyConnection, uses: Mapping[str, int], lookup: Lookup, codes: str) -> None:
+    counted = pa.table({"legacy": pa.array(uses.keys(), pa.string()), "uses": pa.array(uses.values(), pa.int64())})
+    connection.register("counted codes", counted)
+    try:
+        select = _uses_select(f"SELECT legacy, uses FROM {name('counted codes')}", lookup, codes)
+        connection.execute(f"INSERT INTO code_uses {select}")
+    finally:
+        connection.unregister("counted codes")
+
+
+def _uses_select(counted: str, lookup: Lookup, codes: str) -> str:
     relation = name(crosswalk_relation(lookup.crosswalk, codes, is_identity=lookup.identity))
-    used = (
-        f"SELECT {legacy}, count(*) AS uses FROM {item.table} "
-        f"WHERE {legacy} IS NOT NULL AND _outcome IN ('LOADED', 'QUARANTINED') GROUP BY 1"
-    )
     return (
-        f"SELECT {literal(lookup.crosswalk)}, {literal(codes)}, u.{legacy}, x.national_code, u.uses "
-        f"FROM ({used}) AS u LEFT JOIN {relation} AS x ON x.legacy_value = u.{legacy}"
+        f"SELECT {literal(lookup.crosswalk)}, {literal(codes)}, u.legacy, x.national_code, u.uses "
+        f"FROM ({counted}) AS u LEFT JOIN {relation} AS x ON x.legacy_value = u.legacy"
     )
 
 

@@ -10,6 +10,9 @@ from datetime import date
 from pathlib import Path
 
 import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from migration.duck import read_parquet_sql, sql_text
 from migration.errors import ConfigError, SourceError
@@ -21,6 +24,7 @@ from migration.mapping.literals import literal, name
 from migration.mapping.model import Crosswalk, Join, Pack, SourceSystem, SourceTable, TableRole
 from migration.mapping.record_sql import order_sql
 from migration.mapping.text_repair import register_repairs
+from migration.row_hash import row_sums
 from migration.schema.model import Code, NationalSchema
 
 ROW_COLUMN = "_source_row"
@@ -63,13 +67,20 @@ def view_raw(connection: duckdb.DuckDBPyConnection, system: SourceSystem, table:
     connection.execute(f"CREATE VIEW {view} AS SELECT {ROW_COLUMN}, {columns} FROM {read_parquet_sql(path)}")
 
 
-def mark_repeats(connection: duckdb.DuckDBPyConnection, system: SourceSystem, table: SourceTable) -> bool:
+def mark_repeats(
+    connection: duckdb.DuckDBPyConnection, system: SourceSystem, table: SourceTable, path: Path | None = None
+) -> bool:
     """Find rows that repeat a key or, but for a meaningless key, another row; whether there are any.
+
+    Args:
+        path: the raw file of the table, of which a first look may show that there are none.
 
     Leaves the table `state <system>.<table>`: `_source_row`, `kind` (DUPLICATE of another row; CONFLICT: same key,
     other content; NO_KEY), `suffix` of its source key, `kept_key` of the row that stays.
     Which one stays rests on content only.
     """
+    if path is not None and not table.surrogate and len(table.key) == 1 and has_own_keys(path, table.key[0]):
+        return False
     view = name(f"{system.name}.{table.name}")
     state = name(f"state {system.name}.{table.name}")
     key = source_key_sql([name(c) for c in table.key])
@@ -98,6 +109,25 @@ def mark_repeats(connection: duckdb.DuckDBPyConnection, system: SourceSystem, ta
         _mark_same_content(connection, view, state, key, table)
     row = connection.execute(f"SELECT count(*) FROM {state}").fetchone()
     return bool(row and row[0])
+
+
+def has_own_keys(path: Path, column: str) -> bool:
+    """Whether every row of a raw file has a key of its own; where it says no, it may be mistaken.
+
+    Equal keys have equal hashes, so as many hashes as rows are as many keys.
+    """
+    file = pq.ParquetFile(path)
+    spelled = next((c for c in file.schema_arrow.names if c.lower() == column.lower()), None)
+    if spelled is None or file.schema_arrow.field(spelled).type not in (pa.string(), pa.int64()):
+        return False
+    hashes = []
+    for group in range(file.num_row_groups):
+        for chunk in file.read_row_group(group, columns=[spelled], use_threads=False).column(0).chunks:
+            if chunk.null_count:
+                return False
+            hashes.append(row_sums({column: chunk}, len(chunk))[0])
+    found = np.sort(np.concatenate(hashes)) if hashes else np.zeros(0, np.uint64)
+    return not bool((found[1:] == found[:-1]).any())
 
 
 def _mark_same_content(

@@ -46,8 +46,37 @@ class Made:
     has_problem: str = "false"
 
 
+@dataclass(frozen=True)
+class Parts:
+    """What is asked of each raw row, as SQL over the layers of the record's query.
+
+    Attributes:
+        rules: outcome, condition, reason and name of the rules on whole records.
+        where: conditions that all hold for a row that has such a record.
+        codes: by field, the legacy code it was looked up by.
+        target: id of the record that the row is part of, for records that are merged into others.
+    """
+
+    made: list[Made]
+    rules: list[tuple[str, Value, str, str]]
+    where: list[str]
+    retention: str
+    codes: dict[str, str]
+    target: Value | None
+
+    def words(self) -> list[str]:
+        """Conditions of which none holds for a row that is simply loaded: it needs no word."""
+        signs = [f"({m.has_problem})" for m in self.made if m.problem is not None]
+        signs += [f"({m.quarantine}) IS NOT NULL" for m in self.made if m.quarantine is not None]
+        return [*signs, *(held.sql for _, held, _, _ in self.rules)]
+
+
 class RecordSql:
-    """The SQL of one record. `has_state`: the table has rows that repeat a key or another row.
+    """The SQL of one record.
+
+    Args:
+        has_state: the table has rows that repeat a key or another row.
+        only: table with those of its raw rows that are asked, instead of all.
 
     Attributes:
         identity: column with the key text that `_id` is made of.
@@ -55,12 +84,13 @@ class RecordSql:
             `fates` knows its id, so that it is worked out once a record and not once a reference.
     """
 
-    def __init__(self, pack: Pack, record: Record, entity: Entity, *, has_state: bool) -> None:
+    def __init__(self, pack: Pack, record: Record, entity: Entity, *, has_state: bool, only: str | None = None) -> None:
         self.pack = pack
         self.record = record
         self.entity = entity
         self.table: SourceTable = pack.system(record.system).table(record.table)
         self.has_state = has_state
+        self.source = only or name(f"{record.system}.{record.table}")
         self.identity = "_identity" if has_state or record.pick else "_key"
         self.query = Query(self._base())
         self.maps = {f.name: f for f in record.fields}
@@ -74,33 +104,37 @@ class RecordSql:
             joins={j.alias: j for j in record.joins},
         )
         if record.as_of is not None:
-            self.compiler.as_of = self.compiler.day(record.as_of)
+            day = self.compiler.day(record.as_of)
+            # a column of its own, which no field shares: only the periods of codes are compared with it
+            self.compiler.as_of = self.query.column(f"{day.sql} /* day of codes */", day.level)
 
-    def select(self) -> str:
-        """The record's source records."""
+    def parts(self) -> Parts:
+        """What is asked of each raw row."""
         merged = self.record.merged_into
         target = self.query.settle(self.compiler.value(merged)) if merged else None
         made = [] if merged else [m for f in self.entity.business_fields for m in self._make(f, self.keyed)]
         rules = self._rules()
-        keep = [] if self.record.when is None else [self.compiler.condition(self.record.when)]
-        retention = self._retention()
-        codes = [] if merged else self._codes()
+        where = [] if self.record.when is None else [self.compiler.condition(self.record.when).sql]
+        if self.record.present:
+            there = (f"tidy(p.{name(c)}) IS NOT NULL" for c in self.record.present)
+            where.append(f"({' OR '.join(there)})")
+        return Parts(made, rules, where, self._retention(), {} if merged else self._codes(), target)
+
+    def select(self) -> str:
+        """The record's source records."""
+        parts = self.parts()
         columns = [
             "_source_row",
             "_full_key AS _key",
             "_id",
             *([self.identity] if self.identity != "_key" else []),
-            f"{self._outcome(made, rules, target)} AS _decision",
-            *(f"{m.value} AS {name(m.field.name)}" for m in made),
-            f"{retention} AS _retention",
-            f"{_problem_list(made)} AS _problems",
-            *codes,
+            f"{self._outcome(parts.made, parts.rules, parts.target)} AS _decision",
+            *(f"{m.value} AS {name(m.field.name)}" for m in parts.made),
+            f"{parts.retention} AS _retention",
+            f"{_problem_list(parts.made)} AS _problems",
+            *(f"{text} AS {name(code_column(field))}" for field, text in parts.codes.items()),
         ]
-        where = [k.sql for k in keep]
-        if self.record.present:
-            there = (f"tidy(p.{name(c)}) IS NOT NULL" for c in self.record.present)
-            where.append(f"({' OR '.join(there)})")
-        tail = f"\nWHERE {' AND '.join(where)}" if where else ""
+        tail = f"\nWHERE {' AND '.join(parts.where)}" if parts.where else ""
         inner = f"SELECT {', '.join(columns)}\nFROM {self.query.relation()} AS p{tail}"
         decided = "_decision.outcome AS _outcome, _decision.reason AS _reason, _decision.rule AS _rule"
         return f"SELECT * EXCLUDE (_decision), {decided}, _decision.target AS _target\nFROM ({inner})"
@@ -113,7 +147,7 @@ class RecordSql:
         return f"SELECT {columns}\nFROM {self.query.relation()} AS p"
 
     def _base(self) -> str:
-        raw = name(f"{self.record.system}.{self.record.table}")
+        raw = self.source
         own = [f"r.{name(c)}" for c in self.table.key]
         identity = [f"r.{name(c)}" for c in (self.table.identity if self.record.pick else self.table.key)]
         group = literal(self.record.group) if self.record.group else ""
@@ -246,14 +280,14 @@ class RecordSql:
             own = self.query.settle(self.compiler.value(self.record.retention_class)).sql
         return f"CASE WHEN {' OR '.join(due)} THEN 'DUE' ELSE {own} END" if due else own
 
-    def _codes(self) -> list[str]:
-        found = []
+    def _codes(self) -> dict[str, str]:
+        found = {}
         for item in self.record.fields:
             lookup = find_lookup(item.expression)
             if lookup is not None:
                 self.compiler.current = item
                 text = self.query.settle(self.compiler.value(lookup.inner))
-                found.append(f"{text.sql}::VARCHAR AS {name(f'_code {item.name}')}")
+                found[item.name] = f"{text.sql}::VARCHAR"
         return found
 
     def _outcome(self, made: list[Made], rules: list[tuple[str, Value, str, str]], target: Value | None) -> str:
@@ -280,6 +314,11 @@ class RecordSql:
 
     def _kept_key(self) -> str:
         return f"_kept_key || {literal('#' + self.record.group)}" if self.record.group else "_kept_key"
+
+
+def code_column(field: str) -> str:
+    """Name of the column with the legacy code of a field."""
+    return f"_code {field}"
 
 
 def find_lookup(expression: Expression) -> Lookup | None:

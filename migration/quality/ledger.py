@@ -9,17 +9,20 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import duckdb
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from migration.duck import read_parquet_sql, sql_text
-from migration.fingerprint import join_texts_sql, quote, value_text_sql
+from migration.fingerprint import quote
 from migration.layers import LayerManifest
 from migration.quality.breaks import SHOWN_KEYS, Break, LedgerLine
 from migration.records import Disposition
-from migration.schema.arrow import duckdb_type
+from migration.row_hash import row_hashes
 from migration.schema.model import Entity
 
 OWNER = "crime_registrar"
 QUARANTINE = "_quarantine"
+HASHED_ROWS = 65_536
 
 
 def count_ledger(
@@ -128,21 +131,19 @@ def compare_rejects(session: duckdb.DuckDBPyConnection, disposition: Path, rejec
     return [Break("quarantined with a reason", "ledger = rejected", "rejects", "", f"{found[0][1]}", "0", OWNER, keys)]
 
 
-def check_row_hashes(session: duckdb.DuckDBPyConnection, folder: Path, entity: Entity) -> list[Break]:
+def check_row_hashes(folder: Path, entity: Entity) -> list[Break]:
     """Mapped rows whose values are no longer those their row hash was taken of."""
     path = folder / f"{entity.name}.parquet"
     if not path.exists():
         return []
-    hashed = sorted(f.name for f in entity.business_fields if f.filled_by is None)
-    types = {f.name: duckdb_type(f) for f in entity.fields}
-    text = join_texts_sql({quote(c): value_text_sql(quote(c), types[c]) for c in hashed})
-    query = (
-        f"SELECT source_key, count(*) OVER () FROM {read_parquet_sql(path)} "
-        f"WHERE row_hash <> md5({text}) ORDER BY 1 LIMIT ?"
-    )
-    found = session.execute(query, [SHOWN_KEYS]).fetchall()
-    if not found:
+    hashed = [f.name for f in entity.business_fields if f.filled_by is None]
+    keys: list[str] = []
+    for batch in pq.ParquetFile(path).iter_batches(HASHED_ROWS, columns=[*hashed, "source_key", "row_hash"]):
+        found = row_hashes({f: batch.column(f) for f in hashed}, batch.num_rows)
+        differs = pc.fill_null(pc.not_equal(batch.column("row_hash"), found), True)
+        keys += batch.column("source_key").filter(differs).to_pylist()
+    if not keys:
         return []
-    keys = tuple(str(r[0]) for r in found)
-    left = f"{found[0][1]} rows with another hash"
-    return [Break("row hash", "mapped", entity.name, "row_hash", left, "0", entity.owner, keys)]
+    left = f"{len(keys)} rows with another hash"
+    shown = tuple(sorted(map(str, keys))[:SHOWN_KEYS])
+    return [Break("row hash", "mapped", entity.name, "row_hash", left, "0", entity.owner, shown)]

@@ -127,7 +127,7 @@ def reconcile_ledger(
     found.breaks += ledger.find_doubled(session, disposition)
     for entity in load_schema().mapped_entities():
         found.breaks += ledger.compare_loaded(session, disposition, find_entity(context, entity.name), entity)
-        found.breaks += ledger.check_row_hashes(session, layer_folder(context, Layer.MAPPED), entity)
+        found.breaks += ledger.check_row_hashes(layer_folder(context, Layer.MAPPED), entity)
     rejects = layer_folder(context, Layer.REJECTED) / REJECTS
     found.breaks += ledger.compare_rejects(session, disposition, rejects if rejects.exists() else None)
 

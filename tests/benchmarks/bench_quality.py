@@ -17,8 +17,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from migration.duck import open_session
-from migration.fingerprint import row_hash_sql
 from migration.layers import write_layer
 from migration.load.engine import open_engine, upgrade_schema
 from migration.load.stage import load_staging
@@ -37,6 +39,7 @@ from migration.mapping.model import (
     SourceTable,
 )
 from migration.records import Layer, RunContext, StageResult
+from migration.row_hash import hash_table
 from migration.schema.arrow import duckdb_type
 from migration.schema.model import Entity, load_schema
 from migration.settings import Settings
@@ -137,8 +140,16 @@ def make_run(context: RunContext, rows: int) -> dict[str, int]:
     with open_session(context.settings) as session:
 
         def write(path: Path, entity: str) -> None:
-            query = entity_sql(context, schema.entity(entity), counts)
-            session.execute(f"COPY ({query}) TO '{path}' (FORMAT parquet, COMPRESSION zstd)")
+            definition = schema.entity(entity)
+            reader = session.execute(entity_sql(context, definition, counts)).to_arrow_reader(122_880)
+            hashed = [f.name for f in definition.business_fields if f.filled_by is None]
+            with pq.ParquetWriter(path, reader.schema, compression="zstd", store_schema=False) as file:
+                for batch in reader:
+                    table = pa.Table.from_batches([batch])
+                    if definition.has_lineage:
+                        place = reader.schema.get_field_index("row_hash")
+                        table = table.set_column(place, reader.schema.field(place), hash_table(table, hashed))
+                    file.write_table(table)
 
         with write_layer(context, Layer.RAW, "raw") as writer:
             for entity in SHARES:
@@ -172,11 +183,7 @@ def entity_sql(context: RunContext, entity: Entity, counts: dict[str, int]) -> s
     for name, key in (("$reports", "crime_report"), ("$nominals", "nominal"), ("$locations", "location")):
         columns = columns.replace(name, str(counts[key]))
     columns = columns.replace("$division", f"'{context.division}'")
-    query = f"SELECT {columns} FROM range({counts[entity.name]}) t(i)"
-    if not entity.has_lineage:
-        return query
-    hashed = [f.name for f in entity.business_fields if f.filled_by is None]
-    return f"SELECT * REPLACE ({row_hash_sql(hashed)} AS row_hash) FROM ({query})"
+    return f"SELECT {columns} FROM range({counts[entity.name]}) t(i)"
 
 
 def disposition_sql(context: RunContext, entity: Entity, rows: int) -> str:

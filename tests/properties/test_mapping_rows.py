@@ -6,11 +6,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, Phase, given
+from hypothesis import HealthCheck, Phase, example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from migration.layers import layer_folder, read_manifest, write_layer
+from migration.mapping import distinct, lane
 from migration.mapping.stage import map_division
 from migration.records import Layer, RunContext, StageStatus
 from migration.settings import Settings
@@ -177,6 +178,32 @@ def test_the_order_of_the_rows_changes_nothing(
         (Layer.REJECTED, "issues"),
     ):
         assert without_order(read(first, layer, name)) == without_order(read(second, layer, name)), name
+
+
+spaced = st.lists(
+    st.tuples(st.sampled_from([None, "1", "1 ", " 1", "2", "3"]), days, st.sampled_from(["O", "X", "L"])), max_size=12
+)
+"""Keys that differ only in blanks: different records with one crime number, which must be unique."""
+
+
+@slow
+@example(
+    cases=[("1", "2019-06-01", "O"), ("1 ", "2019-06-01", "O"), ("2", "2019-06-01", "O"), (" 1", "2019-06-01", "X")],
+    people=[("1", "1", "Testman", "W"), ("2", "2", "Testman", "W"), ("2", "2", "Testman", "Q")],
+)
+@given(cases=spaced, people=people)
+def test_rows_loaded_together_are_those_decided_one_by_one(
+    pack_settings: Settings, cases: list[Row], people: list[Row]
+) -> None:
+    rows = {"CASES": cases, "PEOPLE": people}
+    one_by_one = map_rows(pack_settings, "apart", rows)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lane, "LEAST_ROWS", 1)
+        patch.setattr(distinct, "_has_few", lambda _file, column: column != "RECORDED")
+        together = map_rows(pack_settings, "together", rows)
+    for layer in (Layer.MAPPED, Layer.REJECTED):
+        left, right = (read_manifest(c, layer).tables for c in (one_by_one, together))
+        assert {t.name: t.content_hash for t in left} == {t.name: t.content_hash for t in right}
 
 
 @slow

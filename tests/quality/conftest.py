@@ -12,8 +12,6 @@ import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
-from migration.duck import open_session
-from migration.fingerprint import row_hash_sql
 from migration.layers import write_layer
 from migration.mapping.expressions import Column, Lookup, Parse
 from migration.mapping.model import (
@@ -30,6 +28,7 @@ from migration.mapping.model import (
     SourceTable,
 )
 from migration.records import Layer, RunContext
+from migration.row_hash import hash_table
 from migration.schema.arrow import arrow_schema
 from migration.schema.model import load_schema
 from migration.settings import Settings
@@ -270,10 +269,9 @@ class RunFactory:
         table = pa.Table.from_pylist(rows, schema=arrow_schema(definition))
         if definition.made_by == "map":
             hashed = [f.name for f in definition.business_fields if f.filled_by is None]
-            with open_session(self.context.settings) as session:
-                session.register("rows", table)
-                query = f"SELECT * REPLACE ({row_hash_sql(hashed)} AS row_hash) FROM rows"
-                table = session.execute(query).to_arrow_table().cast(table.schema)
+            if table.num_rows:
+                place = table.schema.get_field_index("row_hash")
+                table = table.set_column(place, table.schema.field(place), hash_table(table, hashed))
         pq.write_table(table, path)
 
     def stage(self, engine: sa.Engine) -> "RunFactory":
