@@ -125,9 +125,9 @@ def geocode_file(settings: Settings, addresses: Path, roles: Roles, out: Path, r
                 matches = match_all(matcher, _queries(batch, roles), settings.threads)
                 writer.write_table(_table(batch, matches, roles, rows, release).cast(schema))
                 rows += len(matches)
-                levels.update(m.level.value for m in matches)
+                levels.update(m.level for m in matches)
     temporary.replace(out)
-    ordered = {level.value: levels[level.value] for level in MatchLevel if levels[level.value]}
+    ordered = {level.value: levels[level] for level in MatchLevel if levels[level]}
     return FileResult(rows, time.perf_counter() - started, ordered)
 
 
@@ -189,8 +189,8 @@ def _table(batch: pa.RecordBatch, matches: list[Match], roles: Roles, first: int
     carried = {role: batch.column(c).to_pylist() for role, c in roles.columns.items() if role in _CARRIED_ROLES}
     columns = {
         "id": carried.get("id") or [str(first + i + 1) for i in range(rows)],
-        "location_class_code": [m.location_class.value for m in matches],
-        "match_level_code": [m.level.value for m in matches],
+        "location_class_code": [m.location_class for m in matches],
+        "match_level_code": [m.level for m in matches],
         "uprn": [m.uprn for m in matches],
         "usrn": [m.usrn for m in matches],
         "matched_postcode": [m.postcode for m in matches],
@@ -200,8 +200,8 @@ def _table(batch: pa.RecordBatch, matches: list[Match], roles: Roles, first: int
         "beat_code": [m.beat for m in matches],
         "confidence": [m.confidence for m in matches],
         "margin": [m.margin for m in matches],
-        "match_rule": [m.rule.value for m in matches],
-        "refusal_code": [m.refusal.value if m.refusal else None for m in matches],
+        "match_rule": [m.rule for m in matches],
+        "refusal_code": [m.refusal for m in matches],
         "evidence": [m.evidence for m in matches],
         "gazetteer_release": [release] * rows,
         "division_code": carried.get("division") or [roles.constants.get("division")] * rows,

@@ -145,8 +145,8 @@ def match_table(ids: list[str], matches: list[Match], division: str, release: st
     columns = {
         "division_code": [division] * len(ids),
         "location_id": ids,
-        "location_class_code": [m.location_class.value for m in matches],
-        "match_level_code": [m.level.value for m in matches],
+        "location_class_code": [m.location_class for m in matches],
+        "match_level_code": [m.level for m in matches],
         "uprn": [m.uprn for m in matches],
         "usrn": [m.usrn for m in matches],
         "matched_postcode": [m.postcode for m in matches],
@@ -156,8 +156,8 @@ def match_table(ids: list[str], matches: list[Match], division: str, release: st
         "beat_code": [m.beat for m in matches],
         "confidence": [m.confidence for m in matches],
         "margin": [m.margin for m in matches],
-        "match_rule": [m.rule.value for m in matches],
-        "refusal_code": [m.refusal.value if m.refusal else None for m in matches],
+        "match_rule": [m.rule for m in matches],
+        "refusal_code": [m.refusal for m in matches],
         "evidence": [m.evidence for m in matches],
         "gazetteer_release": [release] * len(ids),
     }
