@@ -18,17 +18,22 @@ from migration.geocode.gazetteer.index import Gazetteer
 from migration.geocode.gazetteer.premises import Premises, PremisesIndex
 from migration.geocode.postcodes import area, district, sector
 from migration.geocode.readings import Reading
+from migration.geocode.respell import is_spelling_of
 from migration.geocode.rules import MatchLevel
 from migration.geocode.streets import Resolution
 from migration.geocode.vocabulary import vocabulary
 
-NUMBER_POINTS = {"EXACT": 6, "RANGE_START": 4, "RANGE_END": 3, "NAMED": 5}
+NUMBER_POINTS = {"EXACT": 6, "RANGE_START": 4, "RANGE_END": 3, "RANGE_SAID": 3, "NAMED": 5}
 FLAT_POINTS = {"HOUSE": 1, "HOUSE_SIBLINGS": 0, "FLAT": 2, "TOP_FLOOR": 1, "MISSING": -3, "UNKNOWN": -3}
-NAME_POINTS = {"NONE": 0, "AGREE": 4, "SPELT": 2, "EXTRA": -1, "SPLIT": -2, "DIFFERS": -2}
+NAME_POINTS = {"NONE": 0, "AGREE": 4, "SPELT": 2, "SHORT": 1, "EXTRA": -1, "SPLIT": -2, "DIFFERS": -2}
 TAIL_POINTS = {"NONE": 0, "SPELLING": 2, "UNKNOWN": -2}
 FORCE_POINTS = {"IN": 0, "HISTORIC": -1, "OUT": -2}
 UNIT_POINTS = {"UNIT": 3, "STREET": 0}
 ADJACENT_POINTS = -2
+KINDS_OF_BUILDING = frozenset(
+    {"COTT", "HSE", "LODGE", "FM", "CROFT", "BANK", "VILLA", "VILLAS", "BUNGALOW", "STEADING"}
+)
+"""Words, in the form of keys, that a house's name is often written without."""
 NAME_SIMILARITY = 88
 """rapidfuzz ratio from which two names of buildings count as one spelling apart."""
 
@@ -85,7 +90,8 @@ def lone_flat_exists(gazetteer: Gazetteer, top: Candidate, readings: Iterable[Re
 def _at_number(index: PremisesIndex, street_id: int, reading: Reading) -> tuple[list[Premises], str]:
     at = index.at_number(street_id, reading.number, reading.suffix)
     if reading.end >= 0:
-        return [p for p in at if p.end == reading.end], "EXACT"
+        ranged = [p for p in at if p.end == reading.end]
+        return (ranged, "EXACT") if ranged or reading.rank else _first_of_range(index, street_id, reading, at)
     plain = [p for p in at if p.end < 0]
     if plain:
         return plain, "EXACT"
@@ -96,6 +102,16 @@ def _at_number(index: PremisesIndex, street_id: int, reading: Reading) -> tuple[
     return [], "EXACT"
 
 
+def _first_of_range(
+    index: PremisesIndex, street_id: int, reading: Reading, at: list[Premises]
+) -> tuple[list[Premises], str]:
+    """`5-7` as the building at 5, where the street has neither that range nor a 7 that could be meant instead."""
+    plain = [p for p in at if p.end < 0]
+    if not plain or index.at_number(street_id, reading.end, "") or index.at_end(street_id, reading.end):
+        return [], "EXACT"
+    return plain, "RANGE_SAID"
+
+
 def _named(index: PremisesIndex, street_id: int, name: str) -> list[Premises]:
     named = index.named(street_id) if name else {}
     if not named:
@@ -103,8 +119,14 @@ def _named(index: PremisesIndex, street_id: int, name: str) -> list[Premises]:
     for spelling in (name, f"THE {name}", name.removeprefix("THE ")):
         if spelling in named:
             return named[spelling]
-    near = [n for n in named if same_name(name, n)]
+    near = [n for n in named if same_name(name, n)] or [n for n in named if is_short_for(name, n)]
     return named[near[0]] if len(near) == 1 else []
+
+
+def is_short_for(name: str, full: str) -> bool:
+    """Whether a name lacks only what kind of building it is (`Braehead` for `Braehead Cottage`)."""
+    head, _, kind = full.rpartition(" ")
+    return head == name and kind in KINDS_OF_BUILDING
 
 
 def same_name(one: str, other: str) -> bool:
@@ -244,7 +266,7 @@ def _name_flag(reading: Reading, premises: Premises, number: str) -> str:
     if number == "NAMED":
         said = reading.name.removeprefix("THE ")
         own = (premises.name.removeprefix("THE "), premises.organisation.removeprefix("THE "))
-        return "AGREE" if said in own else "SPELT"
+        return "AGREE" if said in own else "SHORT" if any(is_short_for(said, n) for n in own) else "SPELT"
     if not reading.name:
         return "NONE"
     names = [n for n in (premises.name, premises.organisation) if n]
@@ -262,7 +284,9 @@ def _tail_flag(gazetteer: Gazetteer, resolution: Resolution, reading: Reading) -
     limit = 1 if len(reading.tail) < 6 else 2
     for name in (street.town, street.locality, street.admin):
         if name and (
-            OSA.distance(reading.tail, name, score_cutoff=limit) <= limit or reading.tail == name.replace(" ", "")
+            OSA.distance(reading.tail, name, score_cutoff=limit) <= limit
+            or reading.tail == name.replace(" ", "")
+            or is_spelling_of(reading.tail, name)
         ):
             return "SPELLING"
     return "UNKNOWN"

@@ -37,9 +37,9 @@ class Candidate(NamedTuple):
         score: points; more is better. Only compared within one query.
         row: premises row; -1 for a building known by its flats only.
         level: UPRN or BUILDING.
-        number: EXACT, RANGE_START, RANGE_END, NAMED.
+        number: EXACT, RANGE_START, RANGE_END, RANGE_SAID (`5-7` for 5, where there is no 7), NAMED.
         flat: HOUSE, HOUSE_SIBLINGS, FLAT, TOP_FLOOR, MISSING, UNKNOWN.
-        name: NONE, AGREE, SPELT, EXTRA, SPLIT (between number and street), DIFFERS.
+        name: NONE, AGREE, SPELT, SHORT (no kind of building), EXTRA, SPLIT (between number and street), DIFFERS.
         tail: NONE, SPELLING (a place put right), UNKNOWN.
         force: IN, OUT (dates), HISTORIC.
         pc: UNIT, STREET, SECTOR, DISTRICT, NONE, OTHER, CONFLICT.

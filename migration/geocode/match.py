@@ -15,12 +15,14 @@ from migration.geocode.confidence import ACCEPT_UPRN, Calibration, load_calibrat
 from migration.geocode.coordinates import check_coordinates, find_grid_reference
 from migration.geocode.evidence import Candidate, Hypothesis, Match, Query
 from migration.geocode.gazetteer.index import Gazetteer
+from migration.geocode.guards import find_contradiction
 from migration.geocode.junctions import match_junction, match_road_marker
 from migration.geocode.ladder import Ladder
 from migration.geocode.learn import text_key
 from migration.geocode.places import NamedPlaces, match_place, names_organisation
 from migration.geocode.postcodes import find_postcode, format_postcode, is_outside
 from migration.geocode.premises import read_premises
+from migration.geocode.readings import Reading
 from migration.geocode.rereading import may_be_misread, read_by_name, read_by_postcode, read_swapped
 from migration.geocode.respell import PlaceSpelling
 from migration.geocode.rules import LocationClass, MatchLevel, Refusal, StreetHow
@@ -186,7 +188,8 @@ class Matcher:
         places = choose_places(tokens, found, span)
         premises = premises_key(tokens, span, places)
         readings = read_premises(premises)
-        places += self._misspelt_place(tokens, span, readings[0].tail)
+        if readings[0].tail:
+            places, readings = self._put_place_right(tokens, span, places, readings)
         resolution = self.resolver.resolve(key, how, self.where(query, postcode, places))
         if needs_support and resolution is not None and not _has_support(resolution):
             resolution = None
@@ -199,16 +202,36 @@ class Matcher:
             )
         return Hypothesis(span, tuple(places), premises, resolution, candidates, readings, tokens)
 
-    def _misspelt_place(self, tokens: tuple[str, ...], street: Span, tail: str) -> list[Span]:
-        """The words behind the street as the place they misspell, where there is just one."""
-        meant = self.spelling.find(tail) if tail else None
+    def _put_place_right(
+        self, tokens: tuple[str, ...], street: Span, places: list[Span], readings: tuple[Reading, ...]
+    ) -> tuple[list[Span], tuple[Reading, ...]]:
+        """Places and readings with the words behind the street as the place they misspell, where there is just one.
+
+        `Poort Glasgow` is one place misspelt, not a word before Glasgow. The words stay the tail of the readings.
+        """
+        meant = self._misspelt_place(tokens, street, places, readings[0].tail)
         if meant is None:
-            return []
+            return places, readings
+        kept = [p for p in places if p.end <= meant.start or p.start >= meant.end]
+        if readings[0].is_doubtful:
+            readings = read_premises(premises_key(tokens, street, [*kept, meant]))
+        words = " ".join(tokens[meant.start : meant.end])
+        return [*kept, meant], tuple(r._replace(tail=words) for r in readings)
+
+    def _misspelt_place(self, tokens: tuple[str, ...], street: Span, places: list[Span], tail: str) -> Span | None:
         words = tuple(tail.split(" "))
         for start in range(street.end, len(tokens) - len(words) + 1):
-            if tokens[start : start + len(words)] == words:
-                return [Span(start, start + len(words), meant)]
-        return []
+            if tokens[start : start + len(words)] != words:
+                continue
+            end = start + len(words)
+            behind = next((p for p in places if p.start == end), None)
+            if behind is not None:
+                whole = self.spelling.find(" ".join(tokens[start : behind.end]))
+                if whole is not None and whole != behind.key:
+                    return Span(start, behind.end, whole)
+            meant = self.spelling.find(tail)
+            return Span(start, end, meant) if meant is not None else None
+        return None
 
     def _decide(
         self, query: Query, tokens: tuple[str, ...], postcode: str, hypotheses: list[Hypothesis], best: Hypothesis
@@ -221,6 +244,7 @@ class Matcher:
         refusal = _why_not(top, others, margin)
         if refusal is None and _is_other_name(top, best.tokens):
             refusal = Refusal.TOKENS_UNUSED
+        refusal = refusal or find_contradiction(self.gazetteer, top, postcode)
         if top.level is MatchLevel.UPRN and lone_flat_exists(self.gazetteer, top, best.readings):
             refusal = Refusal.TWO_READINGS
         if refusal is None and _has_other_type(best, hypotheses):

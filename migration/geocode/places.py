@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 MEMO_SIZE = 50_000
 ORGANISATION = "ORGANISATION"
+COMMON_NAME = 8
+"""Places of a name in the release from which its town alone does not tell which is meant (`Rose Cottage, Perth`)."""
 LONGEST_NAME = 7
 """Tokens of the longest name that is looked for."""
 
@@ -114,8 +116,10 @@ def _choose(
     said = {p.key for p in places if not (p.start >= span[0] and p.end <= span[1])}
     fits: dict[int, tuple[str, str, str]] = {}
     for uprn, _, locality, town, division, _ in matcher.named.in_sector(name, postcode) if postcode else rows:
-        place = "NONE" if not said else "LOCALITY" if locality in said or town in said else "CONFLICT"
+        place = _place_flag(gazetteer, said, locality, town)
         pc = "NONE" if not postcode else "UNIT" if gazetteer.postcode_of(uprn) == postcode else "OTHER"
+        if place == "TOWN" and pc != "UNIT" and len(rows) >= COMMON_NAME:
+            continue
         if place == "CONFLICT" and pc != "UNIT" and not said <= gazetteer.admins:
             continue
         same = "NONE" if not query.division else "SAME" if division == query.division else "OTHER"
@@ -125,6 +129,17 @@ def _choose(
     if not fits:
         return None
     return _place_match(matcher, tokens, fits, span, places)
+
+
+def _place_flag(gazetteer: Gazetteer, said: set[str], locality: str, town: str) -> str:
+    """How the places said agree with a named place: its locality, its town only, or another locality of its town."""
+    if not said:
+        return "NONE"
+    if locality in said:
+        return "LOCALITY"
+    if town not in said or any(town in gazetteer.locality_towns.get(p, ()) for p in said - gazetteer.admins - {town}):
+        return "CONFLICT"
+    return "TOWN"
 
 
 def _place_match(

@@ -32,13 +32,16 @@ _POINTS = frozenset({"N", "E", "S", "W"})
 def read_premises(key: str) -> tuple[Reading, ...]:
     """Readings of premises tokens joined by spaces, likeliest first; one empty reading where there are none.
 
-    A plain number before the street is put in after the rest was read: what else a text says has few forms.
+    A plain number before the street is put in after the rest was read: what else a text says has few forms. Not where
+    another number touches it: the two may be a range.
     """
     key = key.rstrip(_BREAKS)
     before, street, after = key.partition(STREET)
     before = before.rstrip(_BREAKS) if street else ""
     head, _, number = before.rpartition(" ")
     if not _ANY_NUMBER.fullmatch(number) or number in head or _STAND_IN in key or head.endswith(_TAKE_NUMBER):
+        return read_form(key)
+    if head[-1:].isdigit():
         return read_form(key)
     form = f"{head} {_STAND_IN} {street}{after}" if head else f"{_STAND_IN} {street}{after}"
     value = int(number)

@@ -17,6 +17,10 @@ _PAIR = re.compile(r"(\d{1,4})([A-Z]?)([/\-])(\d{1,4})([A-Z]?)")
 _NUMBER_FLAT_CODE = re.compile(r"(\d{1,4}[A-Z]?)([/\-])((?:\d{1,2}|G|B|T|P)F\d{1,2}|[GBT]F[LR]?)")
 _FLOOR_ALONE = re.compile(r"F(-?\d+|T)")
 _TRIPLE = re.compile(r"(\d{1,4})([A-Z]?)[/\-](\d{1,2})[/\-](\d{1,2}|[LR])")
+HIGHEST_FLAT = 12
+"""Numbers from above which `Flat 41, 2/1` is taken for flat 2/1 of 41."""
+WIDEST_SPLIT = 8
+"""Numbers that a range written without its stroke (`13 15`) may span."""
 
 
 class Reading(NamedTuple):
@@ -180,7 +184,17 @@ def _read_numbers(base: Reading, marks: list[Item]) -> list[Reading]:
     plain = _number(base, near.text, flat=_flat(far.text), order="flat_then_number")
     centre = _centre_door(plain)
     other = _number(base, far.text, flat=_flat(near.text), rank=1, order="number_then_flat")
-    return [plain, *centre, other]
+    return [plain, *centre, other, *_split_range(base, first, second)]
+
+
+def _split_range(base: Reading, first: Item, second: Item) -> list[Reading]:
+    """`13 15 @` also as the range 13 to 15, written without its stroke: same side of the street, side by side."""
+    if second.position != first.position + 1 or not (first.text.isdigit() and second.text.isdigit()):
+        return []
+    start, end = int(first.text), int(second.text)
+    if not start < end <= start + WIDEST_SPLIT or (end - start) % 2:
+        return []
+    return [base._replace(number=start, end=end, rank=1, order="split_range")]
 
 
 def _centre_door(reading: Reading) -> list[Reading]:
@@ -252,9 +266,25 @@ def _read_pair_flat(base: Reading, marks: list[Item]) -> list[Reading]:
     """`Flat 3, 12-14 @` (flat of a range); `Flat 3, 34/2` names two flats and is blocked."""
     pair, flat = (marks[0], marks[1]) if marks[0].kind == "P" else (marks[1], marks[0])
     match = _PAIR.fullmatch(pair.text)
-    if match is None or match[3] != "-" or int(match[4]) <= int(match[1]):
-        return [_block(base, marks)]
-    return [base._replace(number=int(match[1]), suffix=match[2], end=int(match[4]), flat=flat.text, unit=flat.unit)]
+    if match is not None and int(match[4]) > int(match[1]):
+        ranged = base._replace(number=int(match[1]), suffix=match[2], end=int(match[4]), flat=flat.text, unit=flat.unit)
+        if match[3] == "-":
+            return [ranged]
+        moved = _flat_word_moved(base, flat, slashed_code(pair.text) or "")
+        return [*moved, ranged._replace(rank=1, order="range")] if moved else [_block(base, marks)]
+    return _flat_word_moved(base, flat, slashed_code(pair.text) or "") or [_block(base, marks)]
+
+
+def _flat_word_moved(base: Reading, number: Item, code: str) -> list[Reading]:
+    """`2/1, Flat 41 @` as flat 2/1 of 41: what says floor and door is the flat, so the other is the number.
+
+    Not where the other may be a flat itself (up to `HIGHEST_FLAT`), but beside a ground floor, which no number is.
+    """
+    if "/" not in code or number.unit != "dwelling" or not number.text.isdigit():
+        return []
+    if int(number.text) <= HIGHEST_FLAT and not code.startswith("0/"):
+        return []
+    return [base._replace(number=int(number.text), flat=code, unit="dwelling", rank=1, order="flat_word_moved")]
 
 
 def _read_two_flats(base: Reading, marks: list[Item]) -> list[Reading]:
@@ -268,7 +298,9 @@ def _read_two_flats(base: Reading, marks: list[Item]) -> list[Reading]:
         with_letter = base._replace(flat=lettered, unit=unit)
         return [_number(with_letter, numbers[0].text) if numbers else with_letter]
     if merged is None:
-        return [_block(base, marks)]
+        one, other = flats
+        moved = [] if numbers else [*_flat_word_moved(base, one, other.text), *_flat_word_moved(base, other, one.text)]
+        return moved if len(moved) == 1 else [_block(base, marks)]
     plain = _number(base, numbers[0].text) if numbers else base
     readings = [plain._replace(flat=merged, unit=unit)]
     said = next((f.text for f in flats if not f.text.startswith("F")), "")
@@ -290,11 +322,20 @@ def _read_pair_floor_number(base: Reading, marks: list[Item]) -> list[Reading]:
 
 
 def _read_flat_floor_number(base: Reading, marks: list[Item]) -> list[Reading]:
-    """`10, 2nd floor, 34 @`: a flat, the floor it is on, and the number before the street; else blocked."""
-    flat, floor, number = marks
-    if not _FLOOR_ALONE.fullmatch(floor.text) or number.after_street:
+    """`10, 2nd floor, 34 @`: a flat, the floor it is on, and the number before the street; else blocked.
+
+    Also `2nd floor 10, 34 @` and `34 @, 2nd floor 10`.
+    """
+    floor = next(m for m in marks if m.kind == "F")
+    first, second = [m for m in marks if m.kind != "F"]
+    flat, number = (first, second) if not second.after_street else (second, first)
+    if not _FLOOR_ALONE.fullmatch(floor.text) or number.after_street or number.kind != "N":
+        return [_block(base, marks)]
+    if flat.after_street and not (floor.after_street and floor.position < flat.position):
         return [_block(base, marks)]
     plain = _number(base, number.text)
+    if flat.kind == "L":
+        return [plain._replace(flat=flat.text, rank=1, order="floor_beside_flat")]
     merged = merge_flats(floor.text, flat.text)
     readings = [plain._replace(flat=merged)] if merged else []
     return [*readings, plain._replace(flat=_flat(flat.text), rank=1, order="floor_beside_flat")]
@@ -320,6 +361,10 @@ _PATTERNS = {
     "NPF": _read_pair_floor_number,
     "NFP": _read_pair_floor_number,
     "NFN": _read_flat_floor_number,
+    "FNN": _read_flat_floor_number,
+    "LFN": _read_flat_floor_number,
+    "FLN": _read_flat_floor_number,
+    "NFL": _read_flat_floor_number,
     "FF": _read_two_flats,
     "FFN": _read_two_flats,
     "NFF": _read_two_flats,

@@ -70,7 +70,42 @@ def test_suffix_may_be_a_flat_and_is_the_rarer_reading() -> None:
     assert (first.suffix, second.flat, second.rank) == ("A", "A", 1)
 
 
-@pytest.mark.parametrize("key", ["1 2 3 @", "FLAT 3 FLAT 4 , 12 @", "12-14 16-18 @"])
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("2/1 , FLAT 41 @", {(41, "2/1", -1, "flat_word_moved")}),
+        ("FLAT 41 , 0/3 @", {(41, "0/3", -1, "flat_word_moved")}),
+        ("1/3 , FLAT 43 @", {(43, "1/3", -1, "flat_word_moved"), (1, "43", 3, "range")}),
+        ("1ST FLOOR D , 40 @", {(40, "D", -1, "floor_beside_flat")}),
+        ("D 1ST FLOOR , 40 @", {(40, "D", -1, "floor_beside_flat")}),
+        ("40 @ , 1ST FLOOR D", {(40, "D", -1, "floor_beside_flat")}),
+        ("1ST FLOOR 2 , 40 @", {(40, "1/2", -1, "plain"), (40, "2", -1, "floor_beside_flat")}),
+        ("40 @ , 1ST FLOOR 2", {(40, "1/2", -1, "plain"), (40, "2", -1, "floor_beside_flat")}),
+    ],
+)
+def test_floors_and_the_word_flat_may_stand_elsewhere(key: str, expected: set[tuple[int, str, int, str]]) -> None:
+    assert {(r.number, r.flat, r.end, r.order) for r in read_premises(key)} == expected
+
+
+def test_two_numbers_side_by_side_may_be_a_range_only_without_a_comma() -> None:
+    def ranges(key: str) -> list[tuple[int, int]]:
+        return [(r.number, r.end) for r in read_premises(key) if r.end >= 0]
+
+    assert ranges("13 15 @") == [(13, 15)]
+    assert ranges("13 , 15 @") == ranges("13 16 @") == ranges("13 35 @") == ranges("15 13 @") == []
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "1 2 3 @",
+        "FLAT 3 FLAT 4 , 12 @",
+        "12-14 16-18 @",
+        "FLAT 3 , 2/1 @",
+        "UNIT 41 , 2/1 @",
+        "3 1ST FLOOR 4 , 34 @",
+    ],
+)
 def test_numbers_without_a_role_block_the_reading(key: str) -> None:
     assert all(r.has_unused_number for r in read_premises(key))
 
