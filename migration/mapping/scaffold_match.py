@@ -1,50 +1,52 @@
 """First guesses: which national field a column of an unknown system may be, how sure, and why.
 
-Enters: table profiles, the national schema, the thesaurus, and every pack there is. Leaves: `Proposal`s. Must hold: a
-guess says what it rests on; what earlier packs mapped counts for as much as the schema's own names; nothing is decided
-here: a person confirms. Measured by `tests/real/test_scaffold.py` against a committed answer key.
+Enters: what each table and each group of columns is, the national schema, memory. Leaves: `Proposal`s. Must hold: a
+guess says what it rests on; nothing is decided here: a person confirms. Measured by `tests/real/test_scaffold.py`
+against a committed answer key and by `tests/synthetic/test_scaffold_unseen.py` against the packs.
 """
 
-import re
-from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
-import yaml
 from rapidfuzz import fuzz
 
-from migration.mapping.consistency import list_targets
-from migration.mapping.expressions import Column, list_columns
-from migration.mapping.model import Pack, TableRole
-from migration.mapping.scaffold_profile import ColumnProfile, TableProfile
+from migration.mapping.model import TableRole
+from migration.mapping.scaffold_memory import Memory, split_name, words_of
+from migration.mapping.scaffold_profile import MOST_READ, ColumnProfile, TableProfile
 from migration.mapping.scaffold_references import Reference, find_references
+from migration.mapping.scaffold_score import score_field
+from migration.mapping.scaffold_tables import TableGuess
 from migration.schema.model import Entity, Field, FieldType, NationalSchema
 
 CONFIDENT = 0.7
 """From here on a proposal is written as a mapping; below, as a remark beside an undecided column."""
 FLOOR = 0.45
-LOOKUP_ROWS = 400
-LINK_COLUMNS = 8
-"""A table that links two entities has no more columns than this."""
-LEAST_ALIKE, SHARE_ALIKE = 4, 0.3
-"""Columns named like those of an entity, and their share of the table's, from which a table is taken for it."""
-PEOPLE_WORDS = frozenset({"surname", "forename", "name", "sex", "age", "born"})
-COMPANIONS = {"nominal": ("crime_nominal",), "crime": ("crime_location",), "property_item": (), "crime_report": ()}
+COMPANION_LESS = 0.05
+"""How much less a column of a companion counts: a table's own entity comes first."""
+COMPANIONS = {
+    "nominal": ("crime_nominal", "location", "nominal_alias"),
+    "crime": ("crime_location", "location"),
+    "crime_report": ("crime", "location"),
+    "vehicle": ("crime_object",),
+}
 """Entities that rows of a table often hold besides their own."""
+REPORT_NUMBER = "crime_report.legacy_crime_no"
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """One guess. `target` is entity.field, `key` of the entity's id, or empty where there is none."""
+    """One guess. `target` is entity.field, `key` of the entity's id, or empty where there is none.
+
+    `part` names the part of the table the column stands in; `own` is the column's name there.
+    """
 
     table: str
     column: str
     target: str
     confidence: float
     why: str
+    part: str = ""
+    own: str = ""
 
     @property
     def is_confident(self) -> bool:
@@ -53,215 +55,141 @@ class Proposal:
 
 
 @dataclass(frozen=True)
-class TableGuess:
-    """What a table's rows are: a national entity, or a lookup. `report_key` names the column with the report's key."""
+class _Frame:
+    """What every proposal of a system rests on."""
 
-    table: TableProfile
-    entity: str
-    role: TableRole
-    why: str
-
-
-@dataclass(frozen=True)
-class Memory:
-    """What earlier packs know: column names by national field, codes by list, tables by entity.
-
-    `words` are, by entity, the names of its fields and of their columns, as names are compared.
-    """
-
-    columns: Mapping[str, frozenset[str]]
-    codes: Mapping[str, frozenset[str]]
-    tables: Mapping[str, frozenset[str]]
-    words: Mapping[str, frozenset[str]]
-
-
-@lru_cache(maxsize=1)
-def load_thesaurus() -> Mapping[str, Any]:
-    """Words of crime recording."""
-    thesaurus: Mapping[str, Any] = yaml.safe_load(Path(__file__).with_name("thesaurus.yml").read_text(encoding="utf-8"))
-    return thesaurus
-
-
-def words_of(text: str) -> list[str]:
-    """A name as the words it is compared by."""
-    split = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", text)
-    words = load_thesaurus()["words"]
-    tokens = re.findall(r"[a-z]+|\d+", split.lower())
-    return [w for w in (words.get(t, t) for t in tokens) if w]
-
-
-def remember(packs: tuple[Pack, ...], schema: NationalSchema) -> Memory:
-    """What the packs there are have already agreed."""
-    columns: dict[str, set[str]] = defaultdict(set)
-    codes: dict[str, set[str]] = defaultdict(set)
-    tables: dict[str, set[str]] = defaultdict(set)
-    for pack in packs:
-        for record in pack.records:
-            tables[record.entity].add(record.table)
-            for item in record.fields:
-                used = [c for c in list_columns(item.expression) if isinstance(c, Column)]
-                if len(used) == 1:
-                    columns[f"{record.entity}.{item.name}"].add(used[0].name)
-        for crosswalk, lists in list_targets(pack, schema).items():
-            for list_name in lists if crosswalk in pack.crosswalks else ():
-                codes[list_name] |= {v.upper() for v in pack.crosswalks[crosswalk].decisions}
-    words: dict[str, set[str]] = defaultdict(set)
-    for entity in schema.mapped_entities():
-        for field in entity.business_fields:
-            path = f"{entity.name}.{field.name}"
-            known = (field.name, *load_thesaurus()["fields"].get(path, ()), *columns.get(path, ()))
-            words[entity.name] |= {" ".join(sorted(words_of(k))) for k in known} - {""}
-    return Memory(*({k: frozenset(v) for k, v in part.items()} for part in (columns, codes, tables, words)))
-
-
-def guess_tables(tables: tuple[TableProfile, ...], memory: Memory) -> tuple[TableGuess, ...]:
-    """What each table is: what earlier packs or the nation call so; else lookups, and what its name speaks of."""
-    references = find_references(tables)
-    first = {t.name: _recall(t, memory) or _guess_by_name(t) for t in tables}
-    confirmed = (_confirm(first[t.name], references, first) for t in tables)
-    return tuple(g if g.entity or g.role is TableRole.LOOKUP else _guess_by_columns(g, memory) for g in confirmed)
-
-
-def _recall(table: TableProfile, memory: Memory) -> TableGuess | None:
-    """The entity that is named as the table is, or whose tables in earlier packs are."""
-    name = _plain_name(table.name)
-    for entity in sorted(memory.tables):
-        if name == _plain_name(entity):
-            return TableGuess(table, entity, TableRole.RECORD, f"named as {entity} is")
-    known = sorted(e for e, names in memory.tables.items() if name in map(_plain_name, names))
-    if len(known) == 1:
-        return TableGuess(table, known[0], TableRole.RECORD, f"a table of {known[0]} in an earlier pack is named so")
-    return None
-
-
-def _plain_name(text: str) -> str:
-    """A table's name without case, separators and plural."""
-    return re.sub(r"[^a-z]", "", text.lower()).rstrip("s")
-
-
-def _guess_by_name(table: TableProfile) -> TableGuess:
-    described = any(re.search(r"(?i)name|desc|label|title", c.name) for c in table.columns)
-    if len(table.key) == 1 and described and table.rows <= LOOKUP_ROWS:
-        return TableGuess(table, "", TableRole.LOOKUP, "few rows, a key and a name")
-    named = named_entities(table.name)
-    for one, other, link in load_thesaurus()["links"]:
-        if one in named and other in named and len(table.columns) <= LINK_COLUMNS:
-            return TableGuess(table, link, TableRole.RECORD, f"names {one} and {other}")
-    if named:
-        return TableGuess(table, named[0], TableRole.RECORD, f"its name speaks of {named[0]}")
-    return TableGuess(table, "", TableRole.RECORD, "its name says nothing known")
-
-
-def _guess_by_columns(guess: TableGuess, memory: Memory) -> TableGuess:
-    """The entity most of whose columns in earlier packs the table's columns are named like, where that is plain."""
-    counted = {
-        entity: sum(bool(_column_words(c.name, guess.table) & names) for c in guess.table.columns)
-        for entity, names in sorted(memory.words.items())
-    }
-    best = max(counted, key=lambda e: counted[e], default="")
-    if not best or counted[best] < max(LEAST_ALIKE, len(guess.table.columns) * SHARE_ALIKE):
-        return guess
-    why = f"{counted[best]} of its columns are named like those of {best}"
-    return TableGuess(guess.table, best, guess.role, why)
-
-
-def _column_words(name: str, table: TableProfile) -> set[str]:
-    """A column's name as compared, and without a first word that most columns of the table share."""
-    words = words_of(name)
-    firsts = [w[0] for c in table.columns if (w := re.findall(r"[a-z]+", c.name.lower()))]
-    shared = max(firsts, key=firsts.count) if firsts else ""
-    found = {" ".join(sorted(words))}
-    if firsts.count(shared) * 2 > len(firsts) and name.lower().startswith(shared):
-        found.add(" ".join(sorted(words_of(name[len(shared) :]))))
-    return found - {""}
-
-
-def named_entities(text: str) -> list[str]:
-    """The national entities a name speaks of, in order."""
-    entities = load_thesaurus()["entities"]
-    split = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", text).lower()
-    tokens = [t if t in entities else t.rstrip("s") for t in re.split(r"[^a-z]+", split)]
-    return list(dict.fromkeys(entities[t] for t in tokens if t in entities))
-
-
-def _confirm(
-    guess: TableGuess, references: Mapping[tuple[str, str], Reference], first: Mapping[str, TableGuess]
-) -> TableGuess:
-    """The guess, if the table holds what its entity cannot be without: people's marks, or keys of its parents."""
-    pointed = {
-        first[references[guess.table.name, c.name].table].entity
-        for c in guess.table.columns
-        if (guess.table.name, c.name) in references
-    }
-    words = {w for c in guess.table.columns for w in words_of(c.name)}
-    needs = {"crime_mo": "crime", "crime_marker": "crime", "crime": "crime_report"}.get(guess.entity)
-    if guess.entity == "nominal" and not words & PEOPLE_WORDS:
-        why = "names people, but holds no name, sex, age or date of birth"
-    elif needs is not None and needs not in pointed and guess.table.rows and pointed:
-        why = f"a {guess.entity} without a key of a {needs}"
-    else:
-        return guess
-    return TableGuess(guess.table, "", guess.role, why)
+    schema: NationalSchema
+    memory: Memory
+    references: Mapping[tuple[str, str], Reference]
+    guesses: Mapping[str, TableGuess]
 
 
 def propose(guesses: tuple[TableGuess, ...], schema: NationalSchema, memory: Memory) -> tuple[Proposal, ...]:
-    """A proposal for each column of each table that is not a lookup."""
-    by_name = {g.table.name: g for g in guesses}
-    references = find_references(tuple(g.table for g in guesses))
-    keys = {place: by_name[reference.table] for place, reference in references.items()}
-    whys = {place: reference.why for place, reference in references.items()}
+    """A proposal for each column of each part of a table that is not a lookup."""
+    whole = {g.part.source.name: g for g in guesses if not g.part.group}
+    frame = _Frame(schema, memory, find_references(tuple(g.part.source for g in whole.values())), whole)
     found: list[Proposal] = []
     for guess in guesses:
-        if guess.role is TableRole.LOOKUP:
-            continue
-        scored = [_propose_column(guess, c, keys, whys, schema, memory) for c in guess.table.columns]
-        found.extend(_one_column_a_field(scored))
+        if guess.role is not TableRole.LOOKUP:
+            found += _propose_part(guess, frame)
     return tuple(found)
 
 
+def expand(guesses: tuple[TableGuess, ...], proposals: tuple[Proposal, ...]) -> tuple[Proposal, ...]:
+    """The proposals for each column of the source: one of a numbered group stands for as many."""
+    parts = {g.part.name: g.part for g in guesses}
+    return tuple(replace(p, column=c) for p in proposals for c in parts[p.part].expand(p.own))
+
+
+def _propose_part(guess: TableGuess, frame: _Frame) -> list[Proposal]:
+    columns = guess.table.columns
+    scored = [_propose_column(guess, c, frame) for c in columns]
+    scored = _number_reports(guess, scored)
+    scored = _one_column_a_field(scored)
+    return _join_times(scored, {c.name: c for c in columns}, frame.schema)
+
+
+def _number_reports(guess: TableGuess, proposals: list[Proposal]) -> list[Proposal]:
+    """Of a report's table without a column for its number, the key is the number."""
+    if guess.entity != "crime_report" or any(p.target == REPORT_NUMBER and p.is_confident for p in proposals):
+        return proposals
+    own = f"{guess.entity}.{guess.entity}_id"
+    return [
+        replace(p, target=REPORT_NUMBER, confidence=0.9, why=f"{p.why}, and no other column is the report's number")
+        if p.target == own
+        else p
+        for p in proposals
+    ]
+
+
 def _one_column_a_field(proposals: list[Proposal]) -> list[Proposal]:
-    """The surest column of each field keeps it; the others fall below confidence."""
+    """The surest column of each field keeps it, and the lines of one text do; others fall below confidence."""
     best: dict[str, Proposal] = {}
     for proposal in proposals:
         if proposal.target and proposal.confidence > best.get(proposal.target, proposal).confidence - 1e-9:
             best[proposal.target] = proposal
     return [
         p
-        if not p.target or best[p.target] is p
-        else Proposal(p.table, p.column, p.target, min(p.confidence, FLOOR), f"{p.why}; another column fits better")
+        if not p.target or best[p.target] is p or _is_line_of(p.own, best[p.target].own) or p.confidence == KEY_PART
+        else replace(p, confidence=min(p.confidence, FLOOR), why=f"{p.why}; another column fits better")
         for p in proposals
     ]
 
 
-def _propose_column(
-    guess: TableGuess,
-    column: ColumnProfile,
-    keys: Mapping[tuple[str, str], TableGuess],
-    whys: Mapping[tuple[str, str], str],
-    schema: NationalSchema,
-    memory: Memory,
-) -> Proposal:
-    table = guess.table
+KEY_PART = 0.88
+"""Confidence of columns that together are a key of another table: all of them keep their field."""
+
+
+def _is_line_of(column: str, other: str) -> bool:
+    """Whether two columns are lines of one text: named alike but for a number, and called lines."""
+    ours, theirs = ([t for t in split_name(name) if not t.isdigit()] for name in (column, other))
+    return ours == theirs and "line" in " ".join(ours)
+
+
+def _join_times(
+    proposals: list[Proposal], columns: Mapping[str, ColumnProfile], schema: NationalSchema
+) -> list[Proposal]:
+    """A column of times of day goes with the column of days that is named like it."""
+    days = {_stem(p.own): p for p in proposals if p.target and columns[p.own].date_like > MOST_READ}
+    found = []
+    for proposal in proposals:
+        day = days.get(_stem(proposal.own)) if columns[proposal.own].time_like > MOST_READ else None
+        if day is not None and day.own != proposal.own and _field_of(day, schema).type is FieldType.TIMESTAMP:
+            why = f"times of day beside {day.column}"
+            found.append(replace(proposal, target=day.target, confidence=day.confidence, why=why))
+        else:
+            found.append(proposal)
+    return found
+
+
+def _stem(column: str) -> str:
+    """A column's name without its last word, where that may say `date` or `time`."""
+    tokens = split_name(column)
+    return " ".join(tokens[:-1] if tokens[-1:] and tokens[-1][:1] in "dt" else tokens)
+
+
+def _field_of(proposal: Proposal, schema: NationalSchema) -> Field:
+    entity, _, field = proposal.target.partition(".")
+    return schema.entity(entity).field(field)
+
+
+def _propose_column(guess: TableGuess, column: ColumnProfile, frame: _Frame) -> Proposal:
+    part = guess.part
+    source = part.columns[column.name]
+    blank = Proposal(part.source.name, source, "", 0.0, "table not understood", part.name, column.name)
     if not guess.entity:
-        return Proposal(table.name, column.name, "", 0.0, "table not understood")
-    entity = schema.entity(guess.entity)
-    other = keys.get((table.name, column.name))
-    if (column.name,) == table.key and other is None:
-        return Proposal(table.name, column.name, f"{entity.name}.{entity.key[-1]}", 0.95, "unique in the table")
-    if other is not None and other.role is TableRole.RECORD:
-        reference = _reference(entity, other.entity, column.name, schema)
-        if reference:
-            return Proposal(table.name, column.name, reference, 0.9, whys[table.name, column.name])
+        return blank
+    entity = frame.schema.entity(guess.entity)
+    reference = frame.references.get((part.source.name, source))
+    if (source,) == part.source.key and reference is None and not part.group:
+        return replace(blank, target=f"{entity.name}.{entity.key[-1]}", confidence=0.95, why="unique in the table")
+    other = frame.guesses[reference.table] if reference is not None else None
+    is_other = other is not None and other.role is TableRole.RECORD and other.entity != guess.entity
+    if reference is not None and other is not None and is_other:
+        pointer = _find_pointer(entity, other.entity, column.name, frame.schema)
+        if pointer:
+            confidence = KEY_PART if len(reference.own) > 1 else 0.9
+            return replace(blank, target=pointer, confidence=confidence, why=reference.why)
     lookup = other.table if other is not None and other.role is TableRole.LOOKUP else None
-    candidates = _candidates(entity, schema)
-    scored = [(_score(guess, column, lookup, e, f, memory), e, f) for e, f in candidates]
-    (score, why), best_entity, best_field = max(scored, key=lambda s: s[0][0])
+    score, why, target = _best_field(guess, column, lookup, frame)
     if score < FLOOR:
-        return Proposal(table.name, column.name, "", score, "nothing near")
-    return Proposal(table.name, column.name, f"{best_entity.name}.{best_field.name}", round(score, 2), why)
+        return replace(blank, confidence=score, why="nothing near")
+    return replace(blank, target=target, confidence=round(score, 2), why=why)
 
 
-def _reference(entity: Entity, target: str, column: str, schema: NationalSchema) -> str:
+def _best_field(
+    guess: TableGuess, column: ColumnProfile, lookup: TableProfile | None, frame: _Frame
+) -> tuple[float, str, str]:
+    best = (0.0, "", "")
+    for entity, field in _candidates(frame.schema.entity(guess.entity), frame.schema):
+        score, why = score_field(guess.table, column, lookup, entity, field, frame.memory)
+        score -= 0.0 if entity.name == guess.entity else COMPANION_LESS
+        if score > best[0]:
+            best = (score, why, f"{entity.name}.{field.name}")
+    return best
+
+
+def _find_pointer(entity: Entity, target: str, column: str, schema: NationalSchema) -> str:
     """The field of the entity, or of a companion, that points to the target: of several, the one named most alike."""
     for name in (entity.name, *COMPANIONS.get(entity.name, ())):
         fields = [f.name for f in schema.entity(name).business_fields if f.references and f.references[0] == target]
@@ -271,90 +199,20 @@ def _reference(entity: Entity, target: str, column: str, schema: NationalSchema)
     return ""
 
 
-def _candidates(entity: Entity, schema: NationalSchema) -> list[tuple[Entity, Field]]:
-    names = [entity.name, *COMPANIONS.get(entity.name, ())]
-    if entity.name == "crime":
-        names.append("location")
-    return [
-        (schema.entity(n), f)
-        for n in names
-        for f in schema.entity(n).business_fields
-        if not f.references
-        and f.filled_by is None
-        and f.name != schema.entity(n).key[-1]
-        and not _is_raw_sibling(schema.entity(n), f)
-    ]
+def _candidates(entity: Entity, schema: NationalSchema) -> Iterator[tuple[Entity, Field]]:
+    """Fields of the entity, and of its companions those that the entity has none of the same name of."""
+    own = set(entity.field_names)
+    for name in (entity.name, *COMPANIONS.get(entity.name, ())):
+        other = schema.entity(name)
+        for field in other.business_fields:
+            is_own = name == entity.name or field.name not in own or field.name == "full_name_raw"
+            if is_own and not (
+                field.references or field.filled_by or field.name == other.key[-1] or _is_raw_sibling(other, field)
+            ):
+                yield other, field
 
 
 def _is_raw_sibling(entity: Entity, field: Field) -> bool:
     """Whether a field only keeps another one as recorded."""
     name = field.name.removesuffix("_raw")
     return name != field.name and bool({name, f"{name}_code"} & set(entity.field_names))
-
-
-def _score(
-    guess: TableGuess, column: ColumnProfile, lookup: TableProfile | None, entity: Entity, field: Field, memory: Memory
-) -> tuple[float, str]:
-    named, known = _name_score(guess, column, lookup, entity, field, memory)
-    fit, reason = _value_score(column, lookup, field, memory)
-    if lookup is not None and set(named_entities(lookup.name)) - {entity.name, guess.entity}:
-        fit, reason = fit - 0.2, f"{reason}; that table speaks of something else"
-    score = max(0.0, min(0.99, named * 0.85 + fit))
-    return score, f"name like {known} ({named:.2f}){reason}"
-
-
-def _name_score(
-    guess: TableGuess, column: ColumnProfile, lookup: TableProfile | None, entity: Entity, field: Field, memory: Memory
-) -> tuple[float, str]:
-    path = f"{entity.name}.{field.name}"
-    own = set(words_of(entity.name)) | set(words_of(guess.table.name))
-    theirs = [field.name, field.title, *load_thesaurus()["fields"].get(path, ()), *memory.columns.get(path, ())]
-    ours = [column.name, *([lookup.name] if lookup else ())]
-    best, known = 0.0, field.name
-    for our in ours:
-        for their in theirs:
-            for left, right in _variants(words_of(our), words_of(their), own):
-                ratio = (fuzz.token_sort_ratio(left, right) * 0.7 + fuzz.token_set_ratio(left, right) * 0.3) / 100
-                if left and right and ratio > best:
-                    best, known = ratio, their
-    return best, known
-
-
-def _variants(ours: list[str], theirs: list[str], own: set[str]) -> list[tuple[str, str]]:
-    """Names as they are, and without the words that only repeat the table or entity."""
-    short = [[w for w in words if w not in own] for words in (ours, theirs)]
-    if short[0] and short[1]:
-        return [(" ".join(short[0]), " ".join(short[1]))]
-    return [(" ".join(ours), " ".join(theirs))]
-
-
-def _value_score(column: ColumnProfile, lookup: TableProfile | None, field: Field, memory: Memory) -> tuple[float, str]:
-    """How the values fit the field's type: added to, or taken from, what the name says."""
-    is_date = column.date_like > 0.8
-    if column.filled == 0:
-        found = (-0.2, "; never filled")
-    elif field.type in (FieldType.DATE, FieldType.TIMESTAMP):
-        found = (0.15, "; values are dates") if is_date else (-0.35, "; values are no dates")
-    elif is_date:
-        found = (-0.4, "; values are dates")
-    elif field.type in (FieldType.INTEGER, FieldType.DECIMAL, FieldType.DOUBLE):
-        found = (0.12, "; values are numbers") if column.numeric > 0.9 else (-0.3, "; values are no numbers")
-    elif field.type is FieldType.BOOLEAN:
-        found = (0.12, "; few values") if len(column.values) <= 3 else (-0.3, "; too many values for a flag")
-    elif field.codes is not None:
-        found = _code_score(column, lookup, field.codes, memory)
-    else:
-        found = (0.05, "")
-    return found
-
-
-def _code_score(column: ColumnProfile, lookup: TableProfile | None, codes: str, memory: Memory) -> tuple[float, str]:
-    values = {v.upper() for v in column.values}
-    if lookup is not None:
-        values = {v.upper() for c in lookup.columns for v in c.values}
-        return 0.1, f"; codes explained by table {lookup.name}"
-    known = memory.codes.get(codes, frozenset())
-    share = len(values & known) / max(len(values), 1)
-    if share > 0.5:
-        return 0.15, f"; {share:.0%} of its values are codes of earlier packs"
-    return (-0.1, "; many values for a code") if len(values) > 200 else (0.0, "")

@@ -6,6 +6,7 @@ values are looked at in memory only; a profile written anywhere holds names and 
 
 import re
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import Engine, create_engine, inspect, text
@@ -18,15 +19,34 @@ SAMPLE_ROWS = 3000
 KEY_ROWS = 50_000
 """Rows of which a table's key values are known."""
 LABELLED_ROWS = 400
-DATE_LIKE = re.compile(
-    r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}.*)?|\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}( \d{2}:\d{2}.*)?|\d{2}-[A-Za-z]{3}-\d{4}.*"
-)
+KEY_NAME = re.compile(r"(?i)(_id|_no|ref|key|num)$|^id$")
+MOSTLY_UNIQUE = 0.98
+"""Share of a key's values that stand once, rows that are wholly the same aside: legacy keys repeat now and then."""
+LONGEST_KEY = 20.0
+"""Mean length of a column's values from which on it is a text and no key."""
+LOOKED_AT_VALUES = 200
+"""Distinct values of a column that formats are tried on."""
+DAY_FORMATS = ("%Y-%m-%d", "%d/%m/%Y", "%d/%m/%y", "%d-%b-%Y", "%d-%m-%Y", "%d.%m.%Y", "%d %b %Y", "%Y/%m/%d")
+PACKED_FORMATS = ("%Y%m%d", "%y%m%d", "%d%m%Y")
+TIME_FORMATS = ("%H:%M", "%H:%M:%S", "%H%M")
+STAMP_FORMATS = tuple(f"{day}{gap}{time}" for day in DAY_FORMATS for gap in " T" for time in TIME_FORMATS[:2])
+MOST_READ = 0.8
+"""Share of a column's values that its formats read, from which on it holds dates or times."""
+ABSENT = re.compile(r"[0 ]+|9+")
+"""How absent numbers are written where a field cannot be empty."""
 NUMBER = re.compile(r"-?[\d,]+(\.\d+)?")
 
 
 @dataclass(frozen=True)
 class ColumnProfile:
-    """One column: shares are of the sample's filled values; `values` its distinct ones, capped, for comparison only."""
+    """One column: shares are of the sample's filled values.
+
+    Attributes:
+        date_like, time_like: share that the formats found read as a day (with or without a time), or a time of day.
+        formats: those formats, that of most values first.
+        length: mean number of characters.
+        values: the distinct values, capped, for comparison only.
+    """
 
     name: str
     filled: float
@@ -34,6 +54,9 @@ class ColumnProfile:
     date_like: float
     numeric: float
     values: frozenset[str] = field(repr=False)
+    time_like: float = 0.0
+    length: float = 0.0
+    formats: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -120,7 +143,8 @@ def build_profile(
 ) -> TableProfile:
     """The profile of a table from a sample of its rows as text."""
     columns = tuple(_profile_column(n, [row[i] for row in sample[:SAMPLE_ROWS]]) for i, n in enumerate(names))
-    found = key or _find_key(names, sample)
+    unfit = frozenset(c.name for c in columns if c.date_like > MOST_READ or c.length > LONGEST_KEY)
+    found = key or _find_key(names, sample, unfit)
     labels = _read_labels(names, sample, found) if rows <= LABELLED_ROWS and len(found) == 1 else ()
     values = frozenset(row[names.index(found[0])].strip() for row in sample) if len(found) == 1 else frozenset()
     return TableProfile(table, rows, columns, found, labels, values)
@@ -137,22 +161,73 @@ def _profile_column(column: str, values: list[str]) -> ColumnProfile:
     filled = [v.strip() for v in values if v.strip()]
     total = max(len(filled), 1)
     distinct = set(filled)
+    known = frozenset(sorted(distinct)[:500])
+    date_like, formats = _find_formats(known, (*DAY_FORMATS, *STAMP_FORMATS), PACKED_FORMATS)
+    time_like, time_formats = _find_formats(known, TIME_FORMATS[:2], TIME_FORMATS[2:])
     return ColumnProfile(
         name=column,
         filled=len(filled) / max(len(values), 1),
         distinct=len(distinct) / total,
-        date_like=sum(bool(DATE_LIKE.fullmatch(v)) for v in filled) / total,
+        date_like=date_like,
         numeric=sum(bool(NUMBER.fullmatch(v)) for v in filled) / total,
-        values=frozenset(sorted(distinct)[:500]),
+        values=known,
+        time_like=time_like,
+        length=sum(map(len, filled)) / total,
+        formats=formats if date_like >= time_like else time_formats,
     )
 
 
-def _find_key(names: list[str], sample: list[list[str]]) -> tuple[str, ...]:
-    """The first unique column, those that sound like a key first; else the first pair; else all columns."""
-    order = sorted(range(len(names)), key=lambda i: (not re.search(r"(?i)(_id|_no|ref|key|num)$|^id$", names[i]), i))
+def _find_formats(
+    values: frozenset[str], written: tuple[str, ...], packed: tuple[str, ...]
+) -> tuple[float, tuple[str, ...]]:
+    """Share of the values that formats read, and the formats; those of digits only where one reads nearly all."""
+    tried = [v for v in sorted(values) if not ABSENT.fullmatch(v)]
+    tried = tried[:: max(1, len(tried) // LOOKED_AT_VALUES)]
+    if not tried:
+        return 0.0, ()
+    if all(v.isdigit() for v in tried):
+        counted = {f: sum(_reads_packed(f, v) for v in tried) / len(tried) for f in packed}
+        best = max(counted, key=lambda f: counted[f])
+        return (counted[best], (best,)) if counted[best] >= 0.95 and len(tried) > 2 else (0.0, ())
+    read = {f: {v for v in tried if _reads(f, v)} for f in written}
+    left, formats = set(tried), []
+    for found in sorted(read, key=lambda f: (-len(read[f]), written.index(f))):
+        if left & read[found]:
+            formats.append(found)
+            left -= read[found]
+    return 1 - len(left) / len(tried), tuple(formats)
+
+
+def _reads_packed(pattern: str, text: str) -> bool:
+    """Whether digits are of the format's length, and a day that records may bear."""
+    length = {"%Y%m%d": 8, "%d%m%Y": 8, "%y%m%d": 6, "%H%M": 4}[pattern]
+    year = {"%Y%m%d": text[:4], "%d%m%Y": text[4:]}.get(pattern, "2000")
+    return len(text) == length and "1850" <= year <= "2100" and _reads(pattern, text)
+
+
+def _reads(pattern: str, text: str) -> bool:
+    try:
+        datetime.strptime(text, pattern)
+    except ValueError:
+        return False
+    return True
+
+
+def _find_key(names: list[str], sample: list[list[str]], unfit: frozenset[str]) -> tuple[str, ...]:
+    """The first unique column, those that sound like a key first; else one that sounds so and is nearly; else a pair.
+
+    Columns of dates and of long texts (`unfit`) are no keys by themselves: they are unique by chance.
+    """
+    order = sorted(range(len(names)), key=lambda i: (not KEY_NAME.search(names[i]), i))
+    order = [i for i in order if names[i] not in unfit] or order
     for i in order:
         values = [row[i] for row in sample]
         if all(values) and len(set(values)) == len(values):
+            return (names[i],)
+    complete = {tuple(row) for row in sample}
+    for i in (i for i in order if KEY_NAME.search(names[i])):
+        values = [row[i] for row in complete]
+        if all(values) and len(set(values)) >= MOSTLY_UNIQUE * len(values):
             return (names[i],)
     for i in order[:6]:
         for j in order[:6]:

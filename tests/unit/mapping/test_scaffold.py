@@ -10,6 +10,7 @@ import pytest
 from migration.extract.stage import extract_division
 from migration.layers import read_manifest
 from migration.mapping.check import check_division
+from migration.mapping.expressions import Column, list_columns
 from migration.mapping.load import load_pack
 from migration.mapping.model import SourceKind
 from migration.mapping.scaffold import scaffold_pack
@@ -102,6 +103,42 @@ def test_a_folder_of_any_kind_of_file_becomes_a_draft_that_passes_the_check_and_
     context = RunContext(settings, "B", "20260101T000000Z")
     extract_division(context)
     assert [t.rows for t in read_manifest(context, Layer.RAW).tables if not t.name.startswith("_")] == [len(ROWS)]
+
+
+WIDE = "CASE_NO,RECORDED_DATE,RECORDED_TIME,CASE_STATUS,ACC1_SURNAME,ACC1_SEX,ACC2_SURNAME,ACC2_SEX,VEH_REG,VEH_MAKE"
+
+
+def test_a_wide_export_becomes_a_report_with_its_people_and_vehicles_and_times_beside_days(packs, tmp_path):
+    folder = tmp_path / "legacy"
+    folder.mkdir()
+    rows = [f"C{n:03d}/19,{n:02d}/06/2019,{n % 24:02d}:15,O,Name{n},F,,,SV{n:02d} ABC,Ford" for n in range(1, 29)]
+    (folder / "export.csv").write_text("\n".join([WIDE, *rows, ""]), encoding="utf-8")
+    settings = packs()
+    scaffold_pack(settings, str(folder), "B")
+    assert check_division(settings, "B").is_sound, check_division(settings, "B").problem
+    pack = load_pack(settings, "B")
+    found = {(r.entity, r.group) for r in pack.records}
+    people = {(entity, f"ACC{n}") for entity in ("nominal", "crime_nominal") for n in (1, 2)}
+    assert found == {("crime_report", ""), *people, ("vehicle", "VEH"), ("crime_object", "VEH")}
+    drafts = settings.mappings / "families" / "draft_b" / "entities"
+    report = (drafts / "crime_report.yml").read_text(encoding="utf-8")
+    assert 'concat: ["RECORDED_DATE", "RECORDED_TIME"]' in report and '"%d/%m/%Y %H:%M"' in report
+    assert 'group: "ACC{n}"' in (drafts / "crime_nominal.yml").read_text(encoding="utf-8")
+
+
+def test_a_text_field_that_holds_codes_of_a_code_table_is_read_through_a_join(packs, tmp_path):
+    folder = tmp_path / "legacy"
+    folder.mkdir()
+    codes = [f"{n},Make number {n}" for n in range(10, 20)]
+    rows = [f"V{n:03d},SV{n:02d} ABC,{10 + n % 10}" for n in range(1, 40)]
+    (folder / "make.csv").write_text("\n".join(["MAKE_CODE,MAKE_NAME", *codes, ""]), encoding="utf-8")
+    (folder / "vehicle.csv").write_text("\n".join(["VEHICLE_REF,REG_MARK,MAKE_CODE", *rows, ""]), encoding="utf-8")
+    settings = packs()
+    scaffold_pack(settings, str(folder), "B")
+    (record,) = [r for r in load_pack(settings, "B").records if r.entity == "vehicle"]
+    (join,) = record.joins
+    assert join.table == "make"
+    assert Column("MAKE_NAME", join.alias) in list_columns(record.field("make_raw").expression)
 
 
 def test_a_column_whose_values_are_keys_of_a_table_it_is_named_after_is_a_reference() -> None:
