@@ -113,13 +113,6 @@ def find_candidates(
     held = np.zeros(len(marks), dtype=np.bool_)
     parts: list[_Part] = []
     reports: list[RuleReport] = []
-
-    def collect(blocks: Blocks, jobs: list[Future[_Part]]) -> None:
-        done = [job.result() for job in jobs]
-        parts.extend(d for d in done if len(d.left))
-        seen, kept = sum(d.seen for d in done), sum(len(d.left) for d in done)
-        reports.append(RuleReport(blocks.rule.name, len(blocks.order), len(blocks.full), blocks.largest, seen, kept))
-
     with ThreadPoolExecutor(max_workers=max(threads, 1)) as pool:
         running: tuple[Blocks, list[Future[_Part]]] | None = None
         for number, rule in enumerate(rules):
@@ -133,13 +126,14 @@ def find_candidates(
                 held |= proposed != 0
             elif earlier:
                 held = _mark_proposed(blocks, earlier, len(matrix), number, held, marks)
-            if running:
-                collect(*running)
             work = Work(blocks.order, blocks.starts, keys, number, new, model.thresholds.floor, sequence)
             score = partial(_score_chunk, tables, work, blocks.full, _block_costs(blocks))
-            running = blocks, [pool.submit(score, first, last) for first, last in _chunks(blocks)]
+            jobs = [pool.submit(score, first, last) for first, last in _chunks(blocks)]
+            if running:
+                reports.append(_collect(*running, parts))
+            running = blocks, jobs
         if running:
-            collect(*running)
+            reports.append(_collect(*running, parts))
         fresh = _merge(parts, keys, pool)
     if earlier is None:
         return Candidates(fresh, tuple(reports))
@@ -170,6 +164,14 @@ class _Part:
     levels: LongArray
     bit: int
     seen: int
+
+
+def _collect(blocks: Blocks, jobs: Sequence[Future[_Part]], parts: list[_Part]) -> RuleReport:
+    """The report of a rule whose pairs are being scored; what is found is added to `parts`."""
+    done = [job.result() for job in jobs]
+    parts.extend(d for d in done if len(d.left))
+    seen, kept = sum(d.seen for d in done), sum(len(d.left) for d in done)
+    return RuleReport(blocks.rule.name, len(blocks.order), len(blocks.full), blocks.largest, seen, kept)
 
 
 def _block_costs(blocks: Blocks) -> LongArray:
