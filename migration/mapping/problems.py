@@ -4,6 +4,7 @@ Enters: problems as they are found. Leaves: one `ConfigError` that lists them al
 was expected and the nearest valid name. Must hold: nothing of a pack with problems is used.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -41,8 +42,10 @@ class Problems:
             self.found.append(problem)
 
     def add_name(self, origin: Origin, kind: str, name: str, valid: Iterable[str]) -> None:
-        """Note a name that is not among the valid ones, with the nearest of them."""
-        self.add(origin, f"{kind} {name}", describe_names(name, valid))
+        """Note a name that is not among the valid ones, with the nearest of them; `kind` may hold the name already."""
+        said = name in re.split(r"[ .,;]+", kind)
+        found = kind.rstrip(";").removesuffix(", not") if said else f"{kind} {name}"
+        self.add(origin, found, describe_names(name, valid))
 
     def as_error(self) -> ConfigError:
         """All of them as one error."""
