@@ -274,7 +274,8 @@ def write_entity(entity: Entity, given: Path, work: Path, reason: pd.Series) -> 
     frame = entity.out[reason.isna()]
     origin = {"division_code": "D", "source_system": "tayside_crime", "source_table": entity.table, "run_id": "bench"}
     origin |= {"mapping_version": facts["version"], "security_marking": "OFFICIAL-SENSITIVE"}
-    frame = frame.assign(**origin, row_hash=hash_rows(frame, entity.name, facts["hashed"][entity.name]).to_pandas().array)
+    hashes = hash_rows(frame, entity.name, facts["hashed"][entity.name]).to_pandas().array
+    frame = frame.assign(**origin, row_hash=hashes)
     days = {c: frame[c].dt.date for c in frame.columns if c.endswith("_on")}
     frame.assign(**days).to_parquet(work / f"{entity.name}.parquet", compression="zstd", index=False)
 
