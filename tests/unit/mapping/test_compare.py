@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from migration.cli import build_app
 from migration.layers import layer_folder, read_manifest, write_layer
-from migration.mapping.compare import DispositionChange, compare_mapping
+from migration.mapping.compare import DispositionChange, MappingChange, compare_mapping
 from migration.mapping.stage import map_division
 from migration.records import Layer, Phase, RunContext
 from migration.runs import start_run
@@ -46,6 +46,62 @@ def test_another_meaning_of_a_code_shows_as_changed_values_of_its_field(packs: P
     (entity,) = compare_mapping(context).entities
     assert (entity.added, entity.removed, entity.changed, entity.fields) == (0, 0, 2, {"status_code": 2})
     assert entity.keys == ("1", "2")
+
+
+CASE = "entity: crime_report\nrecords:\n  case:\n"
+WEED = (
+    CASE
+    + """\
+    weed:
+      old: {if: {from: WHEN_RECORDED, before: "2020-01-01"}, reason: Past its time}
+"""
+)
+SCOPE = (
+    CASE
+    + """\
+    out_of_scope:
+      other: {if: {from: CASE_NO, equals: "2"}, reason: Of another force}
+"""
+)
+PARSER = (
+    CASE
+    + """\
+    fields:
+      recorded_at_utc: {from: WHEN_RECORDED, parse: timestamp, formats: ["%d/%m/%Y"]}
+"""
+)
+
+
+def edited(packs: Packs, text: str) -> MappingChange:
+    """What an edit of the division's own records would change in a run."""
+    context = mapped_run(packs())
+    packs(**{"divisions/Z/entities/crime_report.yml": text})
+    return compare_mapping(context)
+
+
+def test_a_weeding_rule_shows_as_changed_retention_and_no_record_lost(packs: Packs) -> None:
+    change = edited(packs, WEED)
+    (entity,) = change.entities
+    assert (entity.added, entity.removed, entity.changed) == (0, 0, 2)
+    assert entity.fields == {"retention_class": 2}
+    assert not change.dispositions
+
+
+def test_an_out_of_scope_rule_shows_the_record_removed_and_the_rule_that_took_it(packs: Packs) -> None:
+    change = edited(packs, SCOPE)
+    (entity,) = change.entities
+    assert (entity.added, entity.removed, entity.changed, entity.keys) == (0, 1, 0, ("2",))
+    (fate,) = change.dispositions
+    assert (fate.before, fate.records, fate.example_key) == ("LOADED", 1, "2")
+    assert fate.after.startswith("OUT_OF_SCOPE") and "other" in fate.after
+
+
+def test_a_parser_that_no_longer_reads_shows_every_record_it_would_quarantine(packs: Packs) -> None:
+    change = edited(packs, PARSER)
+    (entity,) = change.entities
+    assert (entity.added, entity.removed, entity.changed) == (0, 2, 0)
+    quarantined = {f.after: f.records for f in change.dispositions if f.before == "LOADED"}
+    assert quarantined == {"QUARANTINED UNREADABLE crime_report.recorded_at_utc": 2}
 
 
 def test_a_preview_leaves_the_run_as_it_was_and_no_trace(packs: Packs) -> None:
