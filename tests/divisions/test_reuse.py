@@ -21,7 +21,7 @@ def test_a_division_of_a_family_is_at_most_40_lines_of_yaml_and_no_python(divisi
 
 def test_most_divisions_share_their_family_with_another():
     families = [load_pack(SETTINGS, d).family for d in DIVISIONS]
-    assert (len(DIVISIONS), len(set(families))) == (13, 8)
+    assert len(DIVISIONS) >= 13 and len(set(families)) >= 8
     assert sum(families.count(f) > 1 for f in families) >= 7
 
 
