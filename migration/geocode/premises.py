@@ -41,7 +41,7 @@ def read_premises(key: str) -> tuple[Reading, ...]:
     head, _, number = before.rpartition(" ")
     if not _ANY_NUMBER.fullmatch(number) or number in head or _STAND_IN in key or head.endswith(_TAKE_NUMBER):
         return read_form(key)
-    if head[-1:].isdigit():
+    if head[-1:].isdigit() and head.rpartition(" ")[2].isdigit():
         return read_form(key)
     form = f"{head} {_STAND_IN} {street}{after}" if head else f"{_STAND_IN} {street}{after}"
     value = int(number)
