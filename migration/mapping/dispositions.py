@@ -39,8 +39,7 @@ def write_dispositions(
     writer: LayerWriter,
 ) -> int:
     """Write one disposition for each source record, the loaded ones from the entity files; returns how many."""
-    fields = [pa.field(c, pa.string() if c in OWN else TEXT) for c in COLUMNS]
-    kind = pa.schema(fields, metadata=parquet_metadata(context))
+    kind = pa.schema([pa.field(c, pa.string() if c in OWN else TEXT) for c in COLUMNS])
     packed = {c: "NONE" if c == "target_id" else "ZSTD" for c in COLUMNS}
     rows = 0
     with pq.ParquetWriter(
@@ -52,6 +51,7 @@ def write_dispositions(
         write_statistics=False,
         store_schema=False,
     ) as file:
+        file.add_key_value_metadata(parquet_metadata(context))
         entities = {d.record.entity: schema.entity(d.record.entity) for d in decided if d.loads}
         for entity in entities.values():
             for batch in _read_loaded(context, pack, entity, writer.path(entity.name), kind):

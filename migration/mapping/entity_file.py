@@ -100,10 +100,7 @@ class EntityFile:
         else:
             listed_texts = listed
         packed = {f.name: "NONE" if f.name in noise else "ZSTD" for f in fields}
-        schema = pa.schema(
-            [pa.field(f.name, TEXT if f.name in listed else arrow_type(f)) for f in fields],
-            metadata=parquet_metadata(self.context),
-        )
+        schema = pa.schema([pa.field(f.name, TEXT if f.name in listed else arrow_type(f)) for f in fields])
         self._writer = pq.ParquetWriter(
             self.path,
             schema,
@@ -113,6 +110,7 @@ class EntityFile:
             write_statistics=False,
             store_schema=False,
         )
+        self._writer.add_key_value_metadata(parquet_metadata(self.context))
         return self._writer
 
 

@@ -6,6 +6,7 @@ Once with every column asked value by value, once as the sample of each column s
 import sys
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from migration.mapping import distinct, lane
@@ -38,3 +39,8 @@ def test_rows_loaded_together_are_those_on_file(
     assert sorted(found) == sorted(on_file)
     for name, text in on_file.items():
         assert found[name] == text, f"{name}.csv of division {division}"
+    footers = {p.stem: pq.read_metadata(p).metadata or {} for p in settings.home.rglob("mapped/*.parquet")}
+    assert footers
+    assert {
+        name for name, footer in footers.items() if not footer.keys() >= {b"division", b"security_marking"}
+    } == set()
