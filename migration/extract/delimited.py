@@ -114,7 +114,7 @@ class DelimitedReader:
             self.blank_lines += file.blank_lines
 
     def measure_source(self, quarantined: frozenset[int]) -> ControlTotals:
-        """Totals by Python's own CSV parser over the same files."""
+        """Totals by other parsers over the same files (`delimited_check`)."""
         return measure_delimited(self.source, self.dialect, self.files, self.schema, quarantined)
 
     def describe(self) -> dict[str, object]:

@@ -178,14 +178,18 @@ def _write_changed(work: _Work, writer: pq.ParquetWriter, begin: int, end: int) 
         f"SELECT {names}, change AS {CHANGE} FROM (SELECT *, {work.key_text(DUCKDB)} AS k FROM arrived) "
         f"JOIN changes USING (k) WHERE {chosen}"
     )
+    bad = 0
     for batch in work.reader.narrow(condition, work.reader.session).read_batches():
-        if batch.bad_lines:
-            raise _undecodable(work, len(batch.bad_lines))
+        bad += len(batch.bad_lines)
+        if bad:
+            continue  # to the end: the table is read whole in the same session, which a broken-off result would close
         work.connection.register("arrived", pa.Table.from_batches([batch.rows]))
         found = work.connection.execute(query).to_arrow_table()
         work.connection.unregister("arrived")
         writer.write_table(found.cast(writer.schema))
         work.watch.advance(batch.rows.num_rows)
+    if bad:
+        raise _undecodable(work, bad)
 
 
 def _key_condition(work: _Work, keys: list[str]) -> str:

@@ -7,7 +7,8 @@ the method, the keys inserted, updated and deleted, rows, SHA-256). Must hold: a
 has the control totals that the database computes in the same snapshot, so it is what a new full extract would be; a
 file is delivered whole and read whole, and its delta applied to the last extract has the content hash of the new one.
 A table that cannot be taken by delta, or whose delta does not stand the proof, is read whole, and the manifest says
-why. Refuses: a division without an earlier run.
+why; so does one of files where a key is gone while a record cannot be read any more: the key may be that record's, and
+a delta must not say of it that it was deleted. Refuses: a division without an earlier run.
 
 Option of a system or table: `delta_ignored` (none: columns whose change alone is none, such as the day of export).
 """
@@ -16,6 +17,7 @@ import json
 import logging
 import shutil
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -30,7 +32,7 @@ from migration.extract.database import DatabaseReader
 from migration.extract.delta import DeltaCounts, check_delta, find_delta, read_applied
 from migration.extract.delta_source import extract_delta
 from migration.extract.partitions import drop_parts, split_reader
-from migration.extract.raw_table import ROWS, TableFacts, write_table
+from migration.extract.raw_table import BAD_LINES, ROWS, TableFacts, write_table
 from migration.extract.reader import SOURCE_ROW, RawBatch, TableReader
 from migration.extract.sources import TableSource
 from migration.extract.totals import ColumnKind, ControlTotals, column_kinds
@@ -137,7 +139,7 @@ def stage_delta(
         facts = write_table(context, source, split_reader(reader, source, folder, key), folder, key, watch)
         drop_parts(folder)
         if not reason:
-            counts, method = _compare_files(context, source, full, folder), DeltaMethod.KEY_AND_HASH
+            counts, method, reason = _compare_files(context, base, source, full, folder)
     delta = folder / DELTA
     written = TableDelta(
         table=f"{source.system.name}/{source.table.name}",
@@ -213,13 +215,32 @@ def _apply_to_base(
     return facts, counts
 
 
-def _compare_files(context: RunContext, source: TableSource, full: Path, folder: Path) -> DeltaCounts:
-    """Find and prove the delta from the last extract of a table's files to the one staged."""
+def _compare_files(
+    context: RunContext, base: RunContext, source: TableSource, full: Path, folder: Path
+) -> tuple[DeltaCounts, DeltaMethod, str]:
+    """Find and prove the delta from the last extract of a table's files to the one staged; none with the reason."""
     option = source.option("delta_ignored")
     ignored = [str(name) for name in option] if isinstance(option, list | tuple) else []
     counts = find_delta(context.settings, full, folder / ROWS, source.table.key, folder / DELTA, ignored)
+    unread = _count_newly_unread(base, source, folder) if counts.deleted else 0
+    if unread:
+        (folder / DELTA).unlink()
+        reason = f"{unread} records newly in quarantine: keys not read and keys that are gone cannot be told apart"
+        return DeltaCounts(0, 0, 0), DeltaMethod.WHOLE, reason
     check_delta(context.settings, full, folder / DELTA, folder / ROWS, source.table.key, ignored)
-    return counts
+    return counts, DeltaMethod.KEY_AND_HASH, ""
+
+
+def _count_newly_unread(base: RunContext, source: TableSource, folder: Path) -> int:
+    """Records in the staged table's quarantine that were not, byte for byte, in that of the last extract."""
+    if not (folder / BAD_LINES).exists():
+        return 0
+    name = "line_sha256"
+    of_table = [("source_system", "=", source.system.name), ("source_table", "=", source.table.name)]
+    before = layer_folder(base, Layer.RAW) / "_quarantine.parquet"
+    known = pq.read_table(before, columns=[name], filters=of_table)[name].to_pylist() if before.exists() else []
+    found = pq.read_table(folder / BAD_LINES, columns=[name])[name].to_pylist()
+    return (Counter(found) - Counter(known)).total()
 
 
 def gather_deltas(context: RunContext, folders: dict[str, Path]) -> None:
