@@ -140,7 +140,8 @@ def _convert_charsets(source: TableSource, session: Session, reads: dict[str, Co
         "SELECT column_name, character_set_name FROM information_schema.columns "
         f"WHERE table_schema = {schema} AND lower(table_name) = lower({table}) AND character_set_name IS NOT NULL"
     )
-    foreign = {as_text(name) for name, charset in session.fetch_all(query) if as_text(charset) not in UTF8_CHARSETS}
+    with naming_failure(source, session):
+        foreign = {as_text(n) for n, charset in session.fetch_all(query) if as_text(charset) not in UTF8_CHARSETS}
     return {
         name: replace(read, expression="CONVERT({c} USING utf8mb4)")
         if name in foreign and pa.types.is_string(read.type) and read.expression == "{c}"
@@ -166,10 +167,8 @@ def _find_misfits(source: TableSource, session: Session, relation: str, reads: d
     quote = session.engine.totals.quote
     misfits = [read.misfit.format(c=quote(column)) for column, read in reads.items()]
     counts = ", ".join(f"sum(CASE WHEN {misfit} THEN 1 ELSE 0 END)" for misfit in misfits)
-    try:
+    with naming_failure(source, session):
         row = session.fetch_one(f"SELECT {counts} FROM {relation}")
-    except driver_error(session.alchemy) as failure:
-        raise reading_failed(source, failure) from failure
     return {column for column, count in zip(reads, row, strict=True) if count}
 
 
@@ -250,8 +249,8 @@ class DatabaseReader:
         if is_idle:
             self._proof = SourceProof(lambda: nullcontext(self.session), self._measure_range, self._read_parts)
             return
-        ranges = self.find_ranges()
-        snapshot = self.session.export_snapshot()
+        with naming_failure(self.source, self.session):
+            ranges, snapshot = self.find_ranges(), self.session.export_snapshot()
         system, location = self.source.system, self.source.location
         self._proof = SourceProof(
             lambda: open_session(system, location, snapshot), self._measure_range, self._read_parts, ranges
@@ -292,15 +291,12 @@ class DatabaseReader:
         Raises:
             SourceError: the database fails on the way.
         """
-        try:
-            with closing(self.session.open_stream()) as cursor:
-                cursor.execute(sql)
+        with naming_failure(self.source, self.session), closing(self.session.open_stream()) as cursor:
+            cursor.execute(sql)
+            rows = cursor.fetchmany(size)
+            while rows:
+                yield rows
                 rows = cursor.fetchmany(size)
-                while rows:
-                    yield rows
-                    rows = cursor.fetchmany(size)
-        except driver_error(self.session.alchemy) as failure:
-            raise reading_failed(self.source, failure) from failure
 
     def _build_batch(self, rows: list[tuple[Any, ...]]) -> pa.RecordBatch:
         """Rows of the driver as a batch, texts as bytes."""
@@ -368,10 +364,8 @@ class DatabaseReader:
     def _measure_range(self, session: Session, condition: str) -> tuple[Any, ...]:
         """What `totals_sql` gives of the rows that meet a further condition."""
         relation = f"({select_sql(self.plan.narrow(condition), session, ordered=False)}) t"
-        try:
+        with naming_failure(self.source, session):
             return session.fetch_one(totals_sql(session.engine.totals, relation, self.schema))
-        except driver_error(session.alchemy) as failure:
-            raise reading_failed(self.source, failure) from failure
 
     def _read_parts(self, parts: list[tuple[Any, ...]]) -> ControlTotals:
         return read_totals(self.schema, merge_totals(self.schema, parts), self.session.engine.totals.scheme)
@@ -388,11 +382,17 @@ class DatabaseReader:
         return {"snapshot": self.session.snapshot, "source_time": self.session.clock}
 
 
+@contextmanager
+def naming_failure(source: TableSource, session: Session) -> Iterator[None]:
+    """A block in which an error of the session's driver becomes a `SourceError` that names the table."""
+    try:
+        yield
+    except driver_error(session.alchemy) as failure:
+        raise reading_failed(source, failure) from failure
+
+
 def reading_failed(source: TableSource, failure: BaseException) -> SourceError:
     """The error for a database that failed while a table was read; keeps the driver's values out of it."""
-    return SourceError(
-        source.where,
-        f"the database stopped answering or refused the query ({type(failure).__name__})",
-        "the whole table",
-        "Check the database and its log, then run again: finished tables are kept.",
-    )
+    found = f"the database stopped answering or refused the query ({type(failure).__name__})"
+    fix = "Check the database and its log, then run again: finished tables are kept."
+    return SourceError(source.where, found, "the whole table", fix)

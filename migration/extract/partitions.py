@@ -23,7 +23,7 @@ import pyarrow as pa
 
 from migration.errors import SourceError
 from migration.extract.connections import is_connection_lost, open_session
-from migration.extract.database import DatabaseReader, sql_literal
+from migration.extract.database import DatabaseReader, naming_failure, sql_literal
 from migration.extract.reader import RawBatch, TableReader
 from migration.extract.sources import TableSource
 from migration.extract.totals import ControlTotals
@@ -75,7 +75,8 @@ def _plan_partitions(reader: DatabaseReader, source: TableSource, folder: Path, 
         if plan["key"] == key:
             return [Partition(c, folder / f"{i:06}.arrow") for i, c in enumerate(plan["conditions"])]
     shutil.rmtree(folder, ignore_errors=True)
-    conditions = _find_conditions(reader, source.number("partition_rows", PARTITION_ROWS))
+    with naming_failure(source, reader.session):
+        conditions = _find_conditions(reader, source.number("partition_rows", PARTITION_ROWS))
     if len(conditions) > 1:
         folder.mkdir(parents=True)
         write_json(path, {"key": key, "conditions": conditions})
@@ -124,7 +125,8 @@ class PartitionedReader:
 
     def read_batches(self) -> Iterator[RawBatch]:
         """The table's rows in the order of its key, numbered through."""
-        snapshot = self.reader.session.export_snapshot()
+        with naming_failure(self.source, self.reader.session):
+            snapshot = self.reader.session.export_snapshot()
         is_slowed = self.source.number("rows_per_second", 0) > 0
         workers = self.source.system.max_connections - 1 if snapshot and not is_slowed else 0
         before = 0

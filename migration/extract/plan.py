@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from migration.extract.connections import Session, open_session
-from migration.extract.database import DatabaseReader, TablePlan, plan_table
+from migration.extract.database import DatabaseReader, TablePlan, naming_failure, plan_table
 from migration.extract.files import find_files
 from migration.extract.reader import TableReader
 from migration.extract.sources import TableSource, load_sources
@@ -87,7 +87,7 @@ def find_expected_rows(context: RunContext, source: TableSource, reader: TableRe
     As its database counts them, or as in the last extract, or estimated from the beginning of its files.
     """
     if isinstance(reader, DatabaseReader):
-        return _count_planned(reader.plan, reader.session)
+        return _count_planned(source, reader.plan, reader.session)
     return expected_rows(find_last_extract(context), source) or estimate_rows(source, find_files(source))
 
 
@@ -108,12 +108,13 @@ def estimate_rows(source: TableSource, files: Sequence[Path]) -> int | None:
 
 
 def _count_rows(source: TableSource, session: Session) -> int:
-    return _count_planned(plan_table(source, session), session)
+    return _count_planned(source, plan_table(source, session), session)
 
 
-def _count_planned(plan: TablePlan, session: Session) -> int:
+def _count_planned(source: TableSource, plan: TablePlan, session: Session) -> int:
     where = f" WHERE {plan.condition}" if plan.condition else ""
-    return int(session.fetch_one(f"SELECT count(*) FROM {plan.relation}{where}")[0])
+    with naming_failure(source, session):
+        return int(session.fetch_one(f"SELECT count(*) FROM {plan.relation}{where}")[0])
 
 
 def _plan_table(

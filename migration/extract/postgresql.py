@@ -12,9 +12,8 @@ import numpy as np
 import pyarrow as pa
 
 from migration.extract import copy_kernel as kernel
-from migration.extract.connections import driver_error
 from migration.extract.copy_stream import read_pieces
-from migration.extract.database import DatabaseReader, reading_failed, select_sql
+from migration.extract.database import DatabaseReader, naming_failure, select_sql
 
 HEADER_BYTES = 19
 """Signature, flags and the length of an extension that no server sends."""
@@ -39,11 +38,8 @@ class PostgresqlReader(DatabaseReader):
         """The COPY stream in pieces."""
         statement = f"COPY ({select_sql(self.plan, self.session, ordered=True)}) TO STDOUT (FORMAT binary)"
         driver = self.session.driver
-        try:
-            with closing(driver.cursor()) as cursor, cursor.copy(statement):
-                yield from read_pieces(driver)
-        except driver_error(self.session.alchemy) as failure:
-            raise reading_failed(self.source, failure) from failure
+        with naming_failure(self.source, self.session), closing(driver.cursor()) as cursor, cursor.copy(statement):
+            yield from read_pieces(driver)
 
     def _decode_piece(self, view: kernel.Bytes) -> tuple[pa.RecordBatch, int]:
         columns = len(self.schema)

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from migration.extract import copy_kernel, mysql_kernel, sqlite_kernel
 from migration.extract.connections import Session, as_text
-from migration.extract.database import DatabaseReader, TablePlan, reading_failed, select_sql
+from migration.extract.database import DatabaseReader, TablePlan, naming_failure, reading_failed, select_sql
 from migration.extract.engines import ColumnRead
 from migration.extract.measure import Measurement
 from migration.extract.source_proof import SourceProof
@@ -159,10 +159,10 @@ class SqliteReader(DatabaseReader):
 
 def _find_file(source: TableSource, session: Session) -> Path | None:
     """The database's file, where the session's lock binds and the compiled code can read it."""
-    journal, encoding = (as_text(session.fetch_one(f"PRAGMA {name}")[0]) for name in ("journal_mode", "encoding"))
-    if source.is_sampled or journal not in LOCKING_JOURNALS or encoding != "UTF-8":
-        return None
-    return Path(as_text(session.fetch_one("PRAGMA database_list")[2]))
+    with naming_failure(source, session):
+        journal, encoding = (as_text(session.fetch_one(f"PRAGMA {name}")[0]) for name in ("journal_mode", "encoding"))
+        path = as_text(session.fetch_one("PRAGMA database_list")[2])
+    return None if source.is_sampled or journal not in LOCKING_JOURNALS or encoding != "UTF-8" else Path(path)
 
 
 def _stored_kinds(kinds: Iterable[pa.DataType]) -> copy_kernel.Ints:

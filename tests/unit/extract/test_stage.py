@@ -1,5 +1,6 @@
 """The raw layer appears whole, once, and only when its proof holds."""
 
+import sqlite3
 from dataclasses import replace
 
 import pyarrow.parquet as pq
@@ -7,6 +8,7 @@ import pytest
 
 from migration.errors import QualityError, ReconciliationError, SourceError
 from migration.extract import raw_table
+from migration.extract.connections import Session
 from migration.extract.contract import FindingName, Severity
 from migration.extract.contract_check import read_contract
 from migration.extract.stage import extract_division, extract_table, finish_extract, list_tables
@@ -211,3 +213,25 @@ def test_second_run_is_stopped_when_the_extract_lost_most_of_its_rows(tmp_path, 
         run("20260103T000000Z", 20, map_division)
     accepted = ["RECORDS_GONE", "VOLUME_OUTSIDE_BOUNDS"]
     assert run("20260103T000000Z", 20, accept_findings=accepted).counts["rows"] == 20
+
+
+def test_connection_that_breaks_at_any_question_is_one_error_that_names_the_table(estate, monkeypatch) -> None:
+    """Whatever the database is asked before its rows are read: misfits, how many rows there are, where to cut them."""
+    ask, asked, breaks_at = Session.fetch_one, [], 0
+
+    def fetch(session: Session, sql: str) -> tuple[object, ...]:
+        asked.append(sql)
+        if len(asked) > breaks_at:
+            raise sqlite3.OperationalError("gone")
+        return ask(session, sql)
+
+    monkeypatch.setattr(Session, "fetch_one", fetch)
+    while find_manifest(estate, Layer.RAW) is None:
+        asked.clear()
+        try:
+            extract_division(estate)
+        except SourceError as error:
+            assert "db.CRIME" in str(error)
+            assert "stopped answering" in str(error)
+        breaks_at += 1
+    assert breaks_at > 3
