@@ -111,12 +111,15 @@ def check_pack(division: str) -> str:
     """Version of a division's pack.
 
     Raises:
-        ConfigError: the pack has problems, or may open more connections than a shared legacy system is allowed.
+        ConfigError: the division is not in the national list; the pack has problems, or may open more connections than
+            a shared legacy system is allowed.
     """
     from migration.mapping.load import load_pack
     from migration.pools import check_connections, list_pools
+    from migration.runs import check_listed
 
     settings = get_settings()
+    check_listed(division)
     pack = load_pack(settings, division)
     check_connections(pack, list_pools(settings))
     return pack.version

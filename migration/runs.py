@@ -15,11 +15,14 @@ from migration.errors import ConfigError
 from migration.layers import write_json
 from migration.mapping.load import list_divisions
 from migration.records import Phase, RunContext, StageResult, new_run_id
+from migration.schema.model import load_schema
 from migration.settings import Settings
 
 RUN_FILE = "run.json"
 TIMINGS_FILE = "timings.json"
 MIN_REASON = 5
+DIVISION_LIST = "division"
+"""Name of the national list of division letters."""
 RUN_ID = re.compile(r"\d{8}T\d{6}Z(?:-[0-9a-z]{1,15})?")
 """Run ids sort by time and fit the 32 characters of `run_id`."""
 
@@ -98,6 +101,19 @@ def check_division(settings: Settings, division: str) -> None:
     if division not in packs:
         fix = "Add a folder under mappings/divisions."
         raise ConfigError(f"run of division {division}", "no mapping pack", f"one of {', '.join(packs)}", fix)
+
+
+def check_listed(division: str) -> None:
+    """Refuse a division whose letter the national list of divisions does not have: no report could name it.
+
+    Raises:
+        ConfigError: the letter is not in the list.
+    """
+    letters = [code.code for code in load_schema().codes[DIVISION_LIST]]
+    if division not in letters:
+        fix = f"Add a line for {division} to migration/schema/codes/division.csv, then run `migrate schema docs`."
+        found = f"letter {division}, which is not in the national list of divisions"
+        raise ConfigError(f"division {division}", found, f"one of {', '.join(letters)}", fix)
 
 
 def _check_run_id(division: str, run_id: str) -> None:

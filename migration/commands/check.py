@@ -31,7 +31,8 @@ def check(
     asked = tuple(d.upper() for d in division or ())
     excesses = find_excesses(get_settings(), asked)
     results = [
-        replace(r, problem=r.problem or excesses.get(r.division, "")) for r in check_packs(get_settings(), asked)
+        replace(r, problem=r.problem or excesses.get(r.division, "") or _find_unlisted(r.division))
+        for r in check_packs(get_settings(), asked)
     ]
     table = Table("division", "version", title="Mapping packs")
     for heading in ("records", "fields", "codes", "proposed"):
@@ -53,6 +54,18 @@ def check(
     remarks = [_remark_proposed(r) for r in results if r.proposed]
     for remark in [*remarks, *remark_codes(get_settings(), asked)]:
         console.print(f"remark: {remark}", soft_wrap=True, highlight=False, markup=False)
+
+
+def _find_unlisted(division: str) -> str:
+    """Why a division with a sound pack cannot run all the same: its letter is not in the national list."""
+    from migration.errors import ConfigError
+    from migration.runs import check_listed
+
+    try:
+        check_listed(division)
+    except ConfigError as problem:
+        return f"{problem.found}; expected {problem.expected}. {problem.fix}"
+    return ""
 
 
 def _remark_proposed(result: "PackCheck") -> str:

@@ -13,7 +13,7 @@ from rich.table import Table
 from migration import commands
 from migration.records import Phase, RunContext, Stage, StageResult, StageStatus
 from migration.runner import failure_on_record, run_stage
-from migration.runs import find_base_run, read_run, record_timing, start_run
+from migration.runs import check_division, check_listed, find_base_run, read_run, record_timing, start_run
 from migration.settings import get_settings
 
 
@@ -41,6 +41,8 @@ def run(
 ) -> None:
     """Run a division from its legacy systems to the gate. Stages whose inputs did not change are skipped."""
     settings = get_settings()
+    check_division(settings, division.upper())
+    check_listed(division.upper())
     context = start_run(
         settings,
         division.upper(),

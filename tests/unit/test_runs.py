@@ -6,7 +6,8 @@ import pytest
 
 from migration.errors import ConfigError
 from migration.records import Phase, RunContext, Stage, StageResult, StageStatus, TableResult
-from migration.runs import find_base_run, list_runs, read_run, read_timings, record_timing, start_run
+from migration.runs import check_listed, find_base_run, list_runs, read_run, read_timings, record_timing, start_run
+from migration.schema.model import load_schema
 from migration.settings import Settings
 
 
@@ -84,6 +85,12 @@ def test_read_run_when_there_is_none_says_how_to_start_one(settings):
 def test_read_run_of_a_division_without_a_pack_does_not_say_to_start_one(settings):
     with pytest.raises(ConfigError, match="division Y: found no mapping pack; expected one of X"):
         read_run(settings, "Y")
+
+
+def test_a_letter_that_the_national_list_lacks_is_refused_with_the_file_to_add_it_to():
+    with pytest.raises(ConfigError, match=r"letter Z, which is not in the national list.*schema/codes/division\.csv"):
+        check_listed("Z")
+    check_listed(load_schema().codes["division"][0].code)
 
 
 def test_timing_when_a_stage_is_skipped_keeps_the_seconds_of_its_real_run(settings):

@@ -2,6 +2,10 @@
 
 from collections.abc import Callable
 
+import pytest
+from typer.testing import CliRunner
+
+from migration.cli import build_app
 from migration.mapping.check import check_division
 from migration.mapping.effective import diff_packs, list_effective, measure_reuse
 from migration.mapping.explain import explain_field
@@ -67,3 +71,15 @@ def test_explaining_a_field_names_the_line_the_policies_and_the_sql(packs: Packs
     assert [str(o) for o in found.inherited] == ["families/small/entities/crime_report.yml:8"]
     assert found.policies["on_unmapped"] == "null"
     assert '"codes state > crime_report_status"' in found.sql
+
+
+@pytest.mark.parametrize("command", [["check", "z"], ["run", "z"]])
+def test_a_sound_pack_whose_letter_is_not_in_the_national_list_is_refused_before_anything_is_read(
+    packs: Packs, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    settings = packs()
+    monkeypatch.setattr(f"migration.commands.{command[0]}.get_settings", lambda: settings)
+    result = CliRunner().invoke(build_app(), command)
+    assert result.exit_code != 0
+    assert "letter Z, which is not in the national list" in f"{result.output} {result.exception}"
+    assert not settings.lake.exists()
