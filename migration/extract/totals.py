@@ -58,10 +58,10 @@ HIDDEN = TIMES | {ColumnKind.TEXT, ColumnKind.BINARY}
 EXACT_DIGITS = 100
 """More than any sum of a table's numbers has."""
 HEX_OF_TEXT = "upper(encode(convert_to({t}, 'UTF8'), 'hex'))"
-ROW_SEPARATOR = "|"
-"""Between the values of a row under CRC32."""
+ROW_SEPARATOR, NULL_OF_ROW = "\x1f", "\x1e"
+"""Between the values of a row under CRC32, and in the place of NULL: characters that texts do not hold."""
 NULL_MARK = "~"
-"""What stands for NULL in the text of a row."""
+"""What stands for NULL in a row's text whose values have their lengths."""
 
 
 @dataclass(frozen=True)
@@ -221,7 +221,7 @@ def _row_hash(dialect: TotalsDialect, schema: pa.Schema, hashes: list[str]) -> s
     """SQL of the number that stands for a row."""
     if dialect.scheme is HashScheme.CRC32:
         kinds = column_kinds(schema)
-        images = ", ".join(f"IFNULL({dialect.image_of(name, kinds[name])}, '{NULL_MARK}')" for name in schema.names)
+        images = ", ".join(f"IFNULL({dialect.image_of(name, kinds[name])}, '{NULL_OF_ROW}')" for name in schema.names)
         return f"CRC32(CRC32(CONCAT_WS('{ROW_SEPARATOR}', {images})))"
     if dialect.scheme is HashScheme.MD5:
         return dialect.row_number.format(t=row_text_of(dialect, schema, with_doubles=True))

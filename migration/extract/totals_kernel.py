@@ -19,7 +19,7 @@ Offsets = NDArray[np.int32]
 Codes = NDArray[np.int32]
 Bools = NDArray[np.bool_]
 
-BAR, TILDE = 124, 126
+SEPARATOR, NULL_OF_ROW, TILDE = 0x1F, 0x1E, 126
 
 
 @njit(cache=True, nogil=True)
@@ -242,18 +242,18 @@ def finish_lookup3(rows: NDArray[np.uint64]) -> tuple[Any, Any]:
 
 @njit(cache=True, nogil=True)
 def hash_crc32(data: Bytes, offsets: Offsets, valid: Bools, place: int, rows: NDArray[np.uint64]) -> Any:
-    """Sum of the CRC-32 of a column's values; goes on with those of the `rows`: `|` between values, `~` for NULL."""
+    """Sum of the CRC-32 of a column's values; goes on with those of the `rows`, in which NULL has a mark of its own."""
     total = np.int64(0)
     for row in range(len(valid)):
         whole: Any = rows[row]
         if place > 1:
-            whole = _turn_crc(whole ^ MASK, BAR) ^ MASK
+            whole = _turn_crc(whole ^ MASK, SEPARATOR) ^ MASK
         if valid[row]:
             at, size = offsets[row], offsets[row + 1] - offsets[row]
             total += np.int64(crc_bytes(data, at, size, np.uint64(0)))
             whole = crc_bytes(data, at, size, whole)
         else:
-            whole = _turn_crc(whole ^ MASK, TILDE) ^ MASK
+            whole = _turn_crc(whole ^ MASK, NULL_OF_ROW) ^ MASK
         rows[row] = whole
     return total
 

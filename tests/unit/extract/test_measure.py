@@ -11,7 +11,7 @@ import pytest
 
 from migration.extract import totals_kernel as kernel
 from migration.extract.measure import Measurement, may_repeat_keys, measure_batches, measure_parquet
-from migration.extract.totals import HashScheme, merge_totals, read_totals
+from migration.extract.totals import ControlTotals, HashScheme, merge_totals, read_totals
 from migration.extract.totals_image import write_as_mysql
 
 ROWS = {
@@ -62,7 +62,8 @@ def test_fingerprints_are_sums_of_md5_numbers_when_measured_by_md5() -> None:
 
 def test_fingerprints_are_sums_of_crc_when_measured_by_crc32() -> None:
     totals = measure({n: ROWS[n] for n in ("id", "name", "money", "raw")}, HashScheme.CRC32)
-    texts = [b"3|b|-0.01|00FF", b"1||12.50|", b"-9223372036854775808|" + "Éa|~|~".encode(), b"~|~|0.00|61"]
+    lines = ["3|b|-0.01|00FF", "1||12.50|", "-9223372036854775808|Éa|~|~", "~|~|0.00|61"]
+    texts = [line.replace("|", "\x1f").replace("~", "\x1e").encode() for line in lines]
     assert totals.fingerprint == str(sum(zlib.crc32(str(zlib.crc32(t)).encode()) for t in texts))
     for column in totals.columns:
         assert column.fingerprint == str(sum(zlib.crc32(i) for i in IMAGES[column.name] if i is not None))
@@ -144,6 +145,20 @@ def test_values_moved_between_columns_in_both_of_two_rows_are_seen() -> None:
         assert first.fingerprint != second.fingerprint
 
 
+@pytest.mark.parametrize("scheme", list(HashScheme))
+@pytest.mark.parametrize(
+    ("first", "second"), [(("~", None), (None, "~")), (("x|y", "z"), ("x", "y|z")), (("1:a", ""), ("", "1:a"))]
+)
+def test_values_exchanged_between_rows_are_seen_when_they_look_like_marks(scheme, first, second) -> None:
+    def of(*rows: tuple[str | None, ...]) -> ControlTotals:
+        names = {n: pa.array([row[i] for row in rows], pa.string()) for i, n in enumerate("ab")}
+        return measure({"id": pa.array([1, 2])} | names, scheme)
+
+    before, after = of(first, second), of(second, first)
+    assert before.columns == after.columns
+    assert before.fingerprint != after.fingerprint
+
+
 def test_small_numbers_of_rows_are_hashed_by_their_digits() -> None:
     numbers = [0, 9, 10, 4294967295, 1000000000, 999999999]
     expected = sum(zlib.crc32(str(n).encode()) for n in numbers)
@@ -179,9 +194,9 @@ def test_rows_of_totals_add_up_exactly_when_numbers_come_as_text() -> None:
 
 def test_exchanged_values_are_seen_where_the_sum_of_crcs_stays() -> None:
     """CRC-32 is linear: the exchange turns the same bits of both rows' CRCs, here as many up as down."""
-    before, after = [b"506|A", b"347|C"], [b"506|C", b"347|A"]
+    before, after = [b"505\x1fW", b"260\x1fN"], [b"505\x1fN", b"260\x1fW"]
     assert sum(map(zlib.crc32, before)) == sum(map(zlib.crc32, after))
-    first = measure({"id": pa.array([506, 347]), "code": pa.array(["A", "C"])}, HashScheme.CRC32)
-    second = measure({"id": pa.array([506, 347]), "code": pa.array(["C", "A"])}, HashScheme.CRC32)
+    first = measure({"id": pa.array([505, 260]), "code": pa.array(["W", "N"])}, HashScheme.CRC32)
+    second = measure({"id": pa.array([505, 260]), "code": pa.array(["N", "W"])}, HashScheme.CRC32)
     assert first.columns == second.columns
     assert first.fingerprint != second.fingerprint
