@@ -21,6 +21,7 @@ from migration.synthetic.families import Family, list_families, load_family
 from migration.synthetic.file_set.write import write_file_set
 from migration.synthetic.gazetteer import DEFAULT_ENTRIES, DEFAULT_RELEASE, build_gazetteer
 from migration.synthetic.mainframe.write import write_mainframe
+from migration.synthetic.places import read_rows
 from migration.synthetic.relational.write import write_relational
 from migration.synthetic.truth import Truth
 from migration.synthetic.wide_export.write import write_wide_export
@@ -70,15 +71,27 @@ def build_estate(
         database_urls: SQLAlchemy URL by family, where its database should not be a SQLite file.
 
     Raises:
-        ConfigError: a family is unknown, or the scale is not above 0 and at most 1.
+        ConfigError: a family is unknown, a division has no places, or the scale is not above 0 and at most 1.
     """
     if scale is not None and not 0 < scale <= 1:
         raise ConfigError("estate scale", str(scale), "above 0, at most 1", "Give a scale such as 0.01.")
     wanted = [load_family(name) for name in (families or list_families())]
     folder = build_gazetteer(settings, seed, DEFAULT_RELEASE, gazetteer_entries)
     book = load_address_book(folder)
+    for family in wanted:
+        _check_places(family, book, folder)
     urls = database_urls or {}
     return [_build_family(settings, family, book, scale, seed, urls.get(family.name, "")) for family in wanted]
+
+
+def _check_places(family: Family, book: AddressBook, gazetteer: Path) -> None:
+    """Refuse a family with a division that lies nowhere: without addresses or roads its reports have no locus."""
+    roads = {row["division"] for row in read_rows("roads.csv")}
+    missing = sorted({v.division for v in family.divisions} - (set(book.divisions) & roads))
+    if missing:
+        fix = f"Add its towns to data/towns.csv, its roads to data/roads.csv; remove {gazetteer}, it is built again."
+        found = f"no places for division {', '.join(missing)}"
+        raise ConfigError(f"synthetic family {family.name}", found, "addresses and roads of each division", fix)
 
 
 def _build_family(

@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -34,6 +35,19 @@ def test_same_seed_gives_the_same_bytes_also_alone(family: str, estate: Settings
     shutil.copytree(estate.estates / "gazetteer", again.estates / "gazetteer")
     build_estate(again, [family], SCALE, 5, gazetteer_entries=30_000)
     assert digests(again.estates / family) == digests(estate.estates / family)
+
+
+def test_a_division_without_towns_is_refused_with_what_to_add(
+    estate: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = load_family(list_families()[0])
+    nowhere = replace(known, divisions=(replace(known.divisions[0], division="Z"),))
+    monkeypatch.setattr("migration.synthetic.build.load_family", lambda _name: nowhere)
+    other = Settings(home=tmp_path)
+    shutil.copytree(estate.estates / "gazetteer", other.estates / "gazetteer")
+    with pytest.raises(ConfigError, match=r"no places for division Z.*towns\.csv"):
+        build_estate(other, [known.name], SCALE, 5, gazetteer_entries=30_000)
+    assert not (other.estates / known.name).exists()
 
 
 def test_another_seed_gives_another_estate(estate: Settings, tmp_path: Path) -> None:
