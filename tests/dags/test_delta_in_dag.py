@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -87,7 +88,9 @@ def test_delta_in_the_dag_gives_the_raw_layer_of_a_full_extract(estate):
     source = next(s for s in load_sources(first) if s.table.key)
     path = max(Path(source.location).glob(source.table.files))
     lines = path.read_bytes().splitlines(keepends=True)
-    del lines[2]
+    separators = [line.count(source.text("separator", ",").encode()) for line in lines]
+    del lines[separators.index(separators[0], 1)]  # a whole record: some have line ends within
+    lines[-1] = re.sub(rb"\d+", lambda found: b"%d" % (int(found[0]) - 1), lines[-1])  # the trailer counts them
     path.write_bytes(b"".join(lines))
     answer = estate.trigger(reason="what changed in a day", extract="delta")
     by_delta = RunContext(estate.settings, estate.division, answer["begin"]["run_id"])
