@@ -5,16 +5,18 @@ processes, the order of the queries or what else is in the batch, except that co
 different texts are taken for a default and said to be so. Refuses nothing.
 """
 
-import gc
 import multiprocessing
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
+from migration.geocode.collector import without_collector
 from migration.geocode.evidence import Match, Query
 from migration.geocode.match import Matcher
 
+_order = attrgetter("division", "postcode", "text")
+"""Neighbours share division, postcode and street, so that what is remembered of a place is used while it is."""
 CHUNK = 2_000
 LEAST_PARALLEL = 4_000
 """Fewer distinct queries than this are matched in one process: starting others costs more."""
@@ -27,32 +29,14 @@ _shared: list[tuple[Matcher, list[Query]]] = []
 
 def match_all(matcher: Matcher, queries: Sequence[Query], processes: int = 1) -> list[Match]:
     """Matches of queries, in their order."""
-    with _without_collector():
+    with without_collector():
         cleaned = drop_default_points(queries)
-        distinct = sorted(set(cleaned), key=_order)
-        answers = dict(zip(distinct, _match_distinct(matcher, distinct, processes), strict=True))
-        return [answers[q] for q in cleaned]
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """No search for cycles, which would walk the whole gazetteer again and again: matching makes none.
-
-    What there is by the end (the gazetteer, what is remembered of it, the answers) is left out of later searches too.
-    """
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.freeze()
-            gc.enable()
-
-
-def _order(query: Query) -> tuple[str, str, str]:
-    """Neighbours share division, postcode and street, so that what is remembered of a place is used while it is."""
-    return query.division, query.postcode, query.text
+        numbers: dict[Query, int] = {}
+        at = [numbers.setdefault(q, len(numbers)) for q in cleaned]
+        distinct = list(numbers)
+        order = sorted(range(len(distinct)), key=[_order(q) for q in distinct].__getitem__)
+        answers = dict(zip(order, _match_distinct(matcher, [distinct[i] for i in order], processes), strict=True))
+        return [answers[i] for i in at]
 
 
 def _match_distinct(matcher: Matcher, queries: list[Query], processes: int) -> list[Match]:

@@ -78,11 +78,13 @@ def _hits(index: PremisesIndex, street_id: int, reading: Reading) -> list[tuple[
     return [(p, how, flat) for p, flat in _choose_flat(at, reading)]
 
 
-def lone_flat_exists(gazetteer: Gazetteer, top: Candidate, readings: Iterable[Reading]) -> bool:
+def lone_flat_exists(gazetteer: Gazetteer, top: Candidate, readings: tuple[Reading, ...]) -> bool:
     """Whether `2/1` may be floor and door with the number left out: some building of the street has such a flat.
 
     Not where the candidate is that flat, of the building named.
     """
+    if len(readings) < 2:
+        return False
     lone = {r.flat for r in readings if r.order == "flat_without_number" and r.flat != top.reading.flat}
     return bool(lone) and any(gazetteer.premises.has_flat(s, lone) for s in top.resolution.streets)
 

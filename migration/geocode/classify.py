@@ -74,7 +74,7 @@ def _phrases() -> tuple[dict[str, tuple[tuple[str, ...], ...]], frozenset[str]]:
 def classify(tokens: tuple[str, ...]) -> Classified:
     """Class of a text by its words; ADDRESS where nothing says otherwise."""
     any_mark, every_mark = 0, _PLACELESS
-    for mark in map(_mark, tokens):
+    for mark in set(map(_mark, tokens)):
         any_mark |= mark
         every_mark &= mark
     if every_mark & _PLACELESS:

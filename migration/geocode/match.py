@@ -148,8 +148,10 @@ class Matcher:
     def _outside(self, places: list[Span], postcode: str) -> bool:
         if postcode and (is_outside(postcode) or postcode in self.gazetteer.postcodes):
             return is_outside(postcode)
-        outside = vocabulary().outside if places else ()
-        return any(p.key in outside and p.key not in self.gazetteer.localities for p in places)
+        if not places:
+            return False
+        outside = vocabulary().outside
+        return not outside.isdisjoint([p.key for p in places if p.key not in self.gazetteer.localities])
 
     def _read_exact(self, query: Query, tokens: tuple[str, ...], postcode: str, found: list[Span]) -> list[Hypothesis]:
         return [
@@ -239,7 +241,8 @@ class Matcher:
         """Accept the best candidate, or say why not and fall to the next coarser level."""
         top = best.candidates[0]
         others = [c for h in hypotheses for c in h.candidates if c.uprn != top.uprn]
-        others.sort(key=lambda c: (-c.score, c.uprn))
+        if len(others) > 1:
+            others.sort(key=lambda c: (-c.score, c.uprn))
         margin = float(top.score - others[0].score) if others else None
         refusal = _why_not(top, others, margin)
         if refusal is None and _is_other_name(top, best.tokens):

@@ -53,7 +53,7 @@ def match_place(
 ) -> Match | None:
     """The named place of a text without house number, or None where no name is known."""
     places = choose_places(tokens, found, None)
-    for name, span in _names(tokens, places):
+    for name, span in _names(tokens, places, matcher.gazetteer.place_lengths):
         rows = matcher.gazetteer.places.get(name)
         if rows:
             match = _choose(matcher, query, tokens, postcode, name, rows, places, span)
@@ -86,8 +86,8 @@ def _ends_name(gazetteer: Gazetteer, tokens: tuple[str, ...], end: int) -> bool:
     return any(s.start == end for s in find_streets(gazetteer, tokens))
 
 
-def _names(tokens: tuple[str, ...], places: list[Span]) -> list[tuple[str, tuple[int, int]]]:
-    """Segments without digits (or as a whole), places removed, longest first."""
+def _names(tokens: tuple[str, ...], places: list[Span], lengths: dict[str, int]) -> list[tuple[str, tuple[int, int]]]:
+    """Segments, whole and with places removed, longest first; without those that begin like no name, or are longer."""
     taken = {i for p in places for i in range(p.start, p.end)}
     names: list[tuple[str, tuple[int, int]]] = []
     start = 0
@@ -96,7 +96,7 @@ def _names(tokens: tuple[str, ...], places: list[Span]) -> list[tuple[str, tuple
             kept = [j for j in range(start, i) if j not in taken]
             whole = list(range(start, i))
             for part in (whole, kept):
-                if part:
+                if part and len(part) <= lengths.get(tokens[part[0]], 0):
                     names.append((" ".join(tokens[j] for j in part), (part[0], part[-1] + 1)))
             start = i + 1
     return sorted(dict.fromkeys(names), key=lambda n: (-len(n[0]), n))

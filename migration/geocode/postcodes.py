@@ -53,7 +53,7 @@ def find_postcode(text: str) -> tuple[str | None, str]:
         found = list(_IN_TEXT.finditer(text))
         if found:
             return f"{found[-1][1]} {found[-1][2]}", _IN_TEXT.sub(" ", text)
-    last = text.split()[-1:]
+    last = text.rsplit(None, 1)[-1:]
     loose = _LOOSE_AT_END.search(text) if last and len(last[0]) == 3 and last[0][0] in _LOOSE_DIGITS else None
     if loose is not None:
         repaired = _repair(loose[1] + loose[2])

@@ -26,11 +26,13 @@ def _mark_spans(roles: list[str], hypothesis: "Hypothesis") -> None:
 def role_string(tokens: tuple[str, ...], hypothesis: "Hypothesis | None", reading: Reading | None) -> str:
     """Roles of the tokens under a hypothesis."""
     rest = "U" if reading is None or reading.has_unused_number else "P"
-    special = _plain_roles()
+    plain = _plain_roles().get
     if reading is not None and (reading.name or reading.tail):
         tail, names = dict.fromkeys(reading.tail.split(" "), "U"), dict.fromkeys(reading.name.split(" "), "N")
-        special = {**special, **tail, **names, BREAK: "-", SLASH: "-"}
-    roles = [special.get(token, rest) for token in tokens]
+        own = {**tail, **names, BREAK: "-", SLASH: "-"}
+        roles = [own[token] if token in own else plain(token, rest) for token in tokens]
+    else:
+        roles = [plain(token, rest) for token in tokens]
     if hypothesis is not None:
         _mark_spans(roles, hypothesis)
     return "".join(roles)

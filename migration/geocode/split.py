@@ -4,6 +4,7 @@ Enters: tokens and the gazetteer's names. Leaves: street windows (where, how lon
 premises key of a window. Must hold: windows and spans never cross a break; each token gets exactly one role.
 """
 
+from collections.abc import Container
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -24,18 +25,22 @@ class Span(NamedTuple):
     key: str
 
 
-def find_spans(tokens: tuple[str, ...], lengths: dict[str, int], keys: object) -> list[Span]:
-    """Longest known phrases from every position; those inside a longer one are left out."""
+def find_spans(tokens: tuple[str, ...], lengths: dict[str, int], keys: Container[str]) -> list[Span]:
+    """Longest known phrases from every position; those inside a longer one are left out. None reaches over a break."""
     spans: list[Span] = []
-    count = len(tokens)
     covered = 0
     for i in [i for i, token in enumerate(tokens) if token in lengths]:
-        for end in range(min(count, i + lengths[tokens[i]]), max(i, covered), -1):
-            key = tokens[i] if end == i + 1 else " ".join(tokens[i:end])
-            if key in keys:  # type: ignore[operator]
-                spans.append(Span(i, end, key))
-                covered = end
+        longest, key, end = "", tokens[i], i + 1
+        if end > covered and key in keys:
+            longest, covered = key, end
+        for token in tokens[end : i + lengths[key]]:
+            if token == BREAK:
                 break
+            key, end = f"{key} {token}", end + 1
+            if end > covered and key in keys:
+                longest, covered = key, end
+        if longest:
+            spans.append(Span(i, covered, longest))
     return spans
 
 
@@ -66,6 +71,8 @@ class PlaceNames:
 def choose_places(tokens: tuple[str, ...], spans: list[Span], street: Span | None) -> list[Span]:
     """Spans that stand where places stand: behind the street, or a whole segment, or the end of the text."""
     chosen: list[Span] = []
+    if not spans:
+        return chosen
     after = street.end if street else len(tokens)
     for span in spans:
         if street and span.start < street.end and span.end > street.start:
@@ -119,8 +126,9 @@ def candidate_phrases(tokens: tuple[str, ...], places: list[Span]) -> list[Span]
         if i < len(tokens) and i not in taken and _may_be_street_word(tokens[i]):
             run.append(i)
             continue
-        found.extend(_windows(tokens, run, types))
-        run = []
+        if run:
+            found.extend(_windows(tokens, run, types))
+            run = []
     return found
 
 
@@ -131,8 +139,6 @@ def _may_be_street_word(token: str) -> bool:
 
 
 def _windows(tokens: tuple[str, ...], run: list[int], types: frozenset[str]) -> list[Span]:
-    if not run:
-        return []
     first, last = run[0], run[-1] + 1
     ends = [i + 1 for i in run if tokens[i] in types] or []
     bounds = {(s, e) for e in {*ends, last} for s in range(max(first, e - 5), e)}

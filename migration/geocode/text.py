@@ -14,6 +14,7 @@ from migration.geocode.vocabulary import vocabulary
 
 BREAK = ","
 SLASH = "/"
+_DOUBLE_BREAK = f"{BREAK} {BREAK}"
 _TOKEN = re.compile(r"[0-9A-Z]+(?:[/.\-][0-9A-Z]+)*|[,;:()\[\]\n|/]|[&@+]")
 _APOSTROPHES = str.maketrans(
     {"'": None, "’": None, "‘": None, "`": None, "´": None, "\r": "\n", "\t": " ", "_": " ", "#": " "}
@@ -53,10 +54,10 @@ def tokenise_folded(folded: str) -> tuple[str, ...]:
     if "\n" in folded:
         folded = folded.replace("\n", f" {BREAK} ")
     tokens = list(chain.from_iterable(map(_tokens_of_word, folded.split())))
-    if BREAK in tokens:
+    if tokens and (tokens[0] == BREAK or _DOUBLE_BREAK in " ".join(tokens)):
         tokens = [t for t, before in zip(tokens, (BREAK, *tokens), strict=False) if t != BREAK or before != BREAK]
-        if tokens and tokens[-1] == BREAK:
-            tokens.pop()
+    if tokens and tokens[-1] == BREAK:
+        tokens.pop()
     return tuple(tokens)
 
 

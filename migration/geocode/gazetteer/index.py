@@ -6,15 +6,18 @@ stay in NumPy; only the premises that queries reach become Python objects (`prem
 """
 
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from migration.geocode.collector import without_collector
 from migration.geocode.gazetteer.beats import BeatMap, make_beat_map
 from migration.geocode.gazetteer.premises import PremisesIndex, index_premises, premises_keys
 from migration.geocode.gazetteer.release import ReleaseManifest, read_release, release_folder
@@ -141,6 +144,20 @@ _TEXT_COLUMNS = (
     "beat_by_polygon",
 )
 _INT_COLUMNS = ("street_id", "number", "end_number", "uprn", "parent_uprn", "easting", "northing")
+_STREET_COLUMNS = (
+    "street_id",
+    "usrn",
+    "street_key",
+    "locality_key",
+    "town_key",
+    "admin_key",
+    "division_code",
+    "beat_code",
+    "easting",
+    "northing",
+    "entries",
+    "postcodes",
+)
 _NO_DATE = -700_000
 _EPOCH = date(1970, 1, 1).toordinal()
 
@@ -155,7 +172,11 @@ def load_gazetteer(settings: Settings, release: str | None = None) -> Gazetteer:
     Raises:
         ConfigError: the release is not compiled.
     """
-    name = release or settings.gazetteer_release
+    with without_collector():
+        return _load(settings, release or settings.gazetteer_release)
+
+
+def _load(settings: Settings, name: str) -> Gazetteer:
     manifest = read_release(settings, name)
     folder = release_folder(settings, name)
     columns, dictionaries = _load_premises(folder)
@@ -207,6 +228,11 @@ def _read(folder: Path, table: str) -> pa.Table:
         return file.read()
 
 
+def _rows(table: pa.Table, names: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
+    """Rows of some columns as tuples, without a dictionary for each."""
+    return zip(*(table[name].to_pylist() for name in names), strict=True)
+
+
 def _split_columns(premises: pa.Table) -> tuple[dict[str, npt.NDArray[np.generic]], dict[str, list[str]]]:
     columns: dict[str, npt.NDArray[np.generic]] = {}
     dictionaries: dict[str, list[str]] = {}
@@ -226,26 +252,28 @@ def _split_columns(premises: pa.Table) -> tuple[dict[str, npt.NDArray[np.generic
 def _load_streets(folder: Path) -> tuple[list[Street], dict[str, tuple[int, ...]]]:
     streets: list[Street] = []
     of_postcode: dict[str, list[int]] = defaultdict(list)
-    for r in _read(folder, "street").to_pylist():
-        postcodes = r["postcodes"] or []
+    for number, usrn, key, locality, town, admin, division, beat, easting, northing, entries, codes in _rows(
+        _read(folder, "street"), _STREET_COLUMNS
+    ):
+        postcodes = codes or []
         for postcode in postcodes:
-            of_postcode[postcode].append(r["street_id"])
+            of_postcode[postcode].append(number)
         streets.append(
             Street(
-                r["street_id"],
-                r["usrn"],
-                r["street_key"] or "",
-                r["locality_key"],
-                r["town_key"],
-                r["admin_key"],
-                r["division_code"] or "",
-                r["beat_code"] or "",
-                -1 if r["easting"] is None else r["easting"],
-                -1 if r["northing"] is None else r["northing"],
-                r["entries"],
-                frozenset(sector(p) for p in postcodes),
-                frozenset(district(p) for p in postcodes),
-                frozenset(area(p) for p in postcodes),
+                number,
+                usrn,
+                key or "",
+                locality,
+                town,
+                admin,
+                division or "",
+                beat or "",
+                -1 if easting is None else easting,
+                -1 if northing is None else northing,
+                entries,
+                frozenset([sector(p) for p in postcodes]),
+                frozenset([district(p) for p in postcodes]),
+                frozenset([area(p) for p in postcodes]),
             )
         )
     streets.sort(key=lambda s: s.id)
@@ -296,9 +324,10 @@ def _joined_names(aliases: dict[str, tuple[int, ...]]) -> dict[str, tuple[str, .
 
 
 def _load_points(folder: Path, table: str, key: str) -> dict[str, Point]:
+    names = (key, "easting", "northing", "division_code", "beat_code", "entries")
     return {
-        r[key]: Point(r["easting"], r["northing"], r["division_code"] or "", r["beat_code"] or "", r["entries"])
-        for r in _read(folder, table).to_pylist()
+        name: Point(easting, northing, division or "", beat or "", entries)
+        for name, easting, northing, division, beat, entries in _rows(_read(folder, table), names)
     }
 
 
@@ -321,10 +350,9 @@ def _load_localities(folder: Path) -> tuple[dict[str, Point], dict[str, frozense
 
 def _load_places(folder: Path) -> dict[str, tuple[tuple[int, int, str, str, str, str], ...]]:
     found: dict[str, set[tuple[int, int, str, str, str, str]]] = defaultdict(set)
-    for r in _read(folder, "place").to_pylist():
-        found[r["place_key"]].add(
-            (r["uprn"], r["street_id"], r["locality_key"], r["town_key"], r["division_code"] or "", r["kind"])
-        )
+    names = ("place_key", "uprn", "street_id", "locality_key", "town_key", "division_code", "kind")
+    for key, uprn, street, locality, town, division, kind in _rows(_read(folder, "place"), names):
+        found[key].add((uprn, street, locality, town, division or "", kind))
     return {key: tuple(sorted(rows)) for key, rows in found.items()}
 
 
