@@ -148,8 +148,7 @@ def time_error_sql(naive: str, zone: str) -> str:
     """SQL of the error code of a wall-clock time that occurs twice, or never; else null."""
     if zone == "UTC":
         return "NULL::VARCHAR"
-    error = f"clock_error({naive}, {literal(zone)})"
-    return f"CASE WHEN may_change_clock({naive}) THEN {error} END" if zone == LONDON else error
+    return f"london_error({naive})" if zone == LONDON else f"clock_error({naive}, {literal(zone)})"
 
 
 def range_error_sql(value: str, earliest: object, latest: object, as_at: str) -> str | None:

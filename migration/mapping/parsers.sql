@@ -40,18 +40,28 @@ CREATE OR REPLACE MACRO month_day(t) AS month(t) * 100 + day(t);
 CREATE OR REPLACE MACRO may_change_clock(t) AS (
     month(t) IN (3, 10) AND (t < TIMESTAMP '1972-01-01' OR (dayofweek(t) = 0 AND hour(t) < 4))
 );
--- Since 1996 summer time has begun on the last Sunday of March and ended on the last Sunday of October.
+-- Since 1996 summer time has begun on the last Sunday of March and ended on the last Sunday of October, at one in the
+-- morning UTC: in March the hour from one is left out, in October it occurs twice. Older clocks: `old_clocks.py`.
 CREATE OR REPLACE MACRO last_sunday(t) AS day(t) - dayofweek(t);
-CREATE OR REPLACE MACRO is_summer(t) AS (
-    month(t) BETWEEN 4 AND 9 OR (month(t) = 3 AND last_sunday(t) >= 25) OR (month(t) = 10 AND last_sunday(t) < 25)
+CREATE OR REPLACE MACRO is_summer(t, later) AS (
+    CASE WHEN month(t) NOT IN (3, 10) THEN month(t) BETWEEN 4 AND 9
+         WHEN last_sunday(t) < 25 THEN month(t) = 10
+         WHEN dayofweek(t) > 0 THEN month(t) = 3
+         ELSE (month(t) = 3) = (hour(t) >= CASE WHEN later AND month(t) = 10 THEN 1 ELSE 2 END) END
 );
 CREATE OR REPLACE MACRO london_to_utc(t, later) AS (
-    CASE WHEN t >= TIMESTAMP '1996-01-01' AND NOT may_change_clock(t)
-         THEN make_timestamptz(epoch_us(t) - CASE WHEN is_summer(t) THEN 3600000000 ELSE 0 END)
+    CASE WHEN t >= TIMESTAMP '1996-01-01'
+         THEN make_timestamptz(epoch_us(t) - CASE WHEN is_summer(t, later) THEN 3600000000 ELSE 0 END)
+         WHEN t IS NULL THEN NULL
          WHEN t >= TIMESTAMP '1972-01-01' AND (month_day(t) < 316 OR month_day(t) >= 1101) THEN as_utc(t)
          WHEN t >= TIMESTAMP '1972-01-01' AND month_day(t) BETWEEN 401 AND 1021 THEN as_utc(t - INTERVAL 1 HOUR)
-         WHEN t >= TIMESTAMP '1972-01-01' AND NOT may_change_clock(t) THEN timezone('Europe/London', t)
-         ELSE zone_to_utc(t, 'Europe/London', later) END
+         ELSE make_timestamptz(epoch_us(t) - old_london_offset(epoch_us(t), later)) END
+);
+CREATE OR REPLACE MACRO london_error(t) AS (
+    CASE WHEN may_change_clock(t)
+         THEN CASE WHEN t < TIMESTAMP '1996-01-01' THEN nullif(old_london_error(epoch_us(t)), '')
+                   WHEN day(t) >= 25 AND hour(t) = 1
+                   THEN CASE WHEN month(t) = 3 THEN 'NONEXISTENT_TIME' ELSE 'AMBIGUOUS_TIME' END END END
 );
 CREATE OR REPLACE MACRO clock_error(t, zone) AS (
     CASE WHEN timezone(zone, timezone(zone, t)) <> t THEN 'NONEXISTENT_TIME'

@@ -22,6 +22,7 @@ from migration.mapping.expressions import Lookup, walk
 from migration.mapping.keys import source_key_sql
 from migration.mapping.literals import literal, name
 from migration.mapping.model import Crosswalk, Join, Pack, SourceSystem, SourceTable, TableRole
+from migration.mapping.old_clocks import register_clocks
 from migration.mapping.record_sql import order_sql
 from migration.mapping.text_repair import register_repairs
 from migration.row_hash import row_sums
@@ -35,6 +36,7 @@ REJECTED = "REJECTED"
 
 def prepare_session(connection: duckdb.DuckDBPyConnection) -> None:
     """Make the parsers known to a session."""
+    register_clocks(connection)
     connection.execute(PARSERS_SQL.read_text(encoding="utf-8"))
     register_repairs(connection)
 

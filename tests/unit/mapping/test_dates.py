@@ -162,3 +162,23 @@ def test_the_short_way_of_reading_a_date_reads_what_the_formats_read_and_nothing
     assert slow != whole
     row = session.execute(f"SELECT {whole} IS NOT DISTINCT FROM {slow} FROM (SELECT '{text}' AS x)").fetchone()
     assert row == (True,)
+
+
+@pytest.mark.parametrize("later", [False, True])
+def test_clocks_before_1972_are_read_as_the_zone_rules_read_them(
+    session: duckdb.DuckDBPyConnection, later: bool
+) -> None:
+    session.execute("SET TimeZone = 'UTC'")
+    days = "SELECT unnest(range(TIMESTAMP '1910-01-01', TIMESTAMP '1972-01-01', INTERVAL 24 HOUR)) AS day"
+    hours = f"SELECT day + INTERVAL (i * 30) MINUTE AS t FROM ({days}), range(8) r(i)"
+    first = "SELECT unnest([TIMESTAMP '0001-01-01', TIMESTAMP '0001-01-01' - INTERVAL 3 YEAR, '1847-12-01 00:00:30'])"
+    wrong = f"london_to_utc(t, {later}) IS DISTINCT FROM zone_to_utc(t, 'Europe/London', {later})"
+    wrong += " OR london_error(t) IS DISTINCT FROM if(may_change_clock(t), clock_error(t, 'Europe/London'), NULL)"
+    found = session.execute(
+        f"SELECT count(*), count(*) FILTER ({wrong}), count(london_error(t)) FROM ({hours} UNION ALL {first}) AS r(t)"
+    ).fetchone()
+    assert found is not None
+    assert found[:2] == (8 * 22_645 + 3, 0)
+    assert found[2] > 0
+    absent = "SELECT london_error(t), london_to_utc(t, false) FROM (SELECT NULL::TIMESTAMP AS t)"
+    assert session.execute(absent).fetchone() == (None, None)
