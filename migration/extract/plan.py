@@ -27,6 +27,8 @@ SAMPLE_BYTES = 1 << 20
 COMPRESSED = frozenset({".gz", ".bz2", ".xz", ".zst", ".zip"})
 ROW_MARKS = dict.fromkeys((SourceKind.DELIMITED, SourceKind.FIXED_WIDTH, SourceKind.JSON_LINES), b"\n")
 """What a record of a kind of file ends with, near enough for an estimate."""
+KNOWN_ROWS = {"postgresql": "SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = '{relation}'::regclass"}
+"""By engine, the SQL of the rows that its statistics tell of a table."""
 
 
 @dataclass(frozen=True)
@@ -84,11 +86,22 @@ def expected_rows(last: LayerManifest | None, source: TableSource) -> int | None
 def find_expected_rows(context: RunContext, source: TableSource, reader: TableReader) -> int | None:
     """Rows that reading the table will give, for the time left; None where nothing tells.
 
-    As its database counts them, or as in the last extract, or estimated from the beginning of its files.
+    As in the last extract, or as its database knows or counts them, or estimated from the beginning of its files.
     """
-    if isinstance(reader, DatabaseReader):
-        return _count_planned(source, reader.plan, reader.session)
-    return expected_rows(find_last_extract(context), source) or estimate_rows(source, find_files(source))
+    last = expected_rows(find_last_extract(context), source)
+    if last or not isinstance(reader, DatabaseReader):
+        return last or estimate_rows(source, find_files(source))
+    return _known_rows(source, reader) or _count_planned(source, reader.plan, reader.session)
+
+
+def _known_rows(source: TableSource, reader: DatabaseReader) -> int:
+    """Rows by the statistics of the server, which cost no reading; 0 where it has none."""
+    known = KNOWN_ROWS.get(reader.session.engine.name)
+    if known is None or reader.plan.condition:
+        return 0
+    with naming_failure(source, reader.session):
+        relation = reader.plan.relation.replace("'", "''")
+        return int(reader.session.fetch_one(known.format(relation=relation))[0])
 
 
 def estimate_rows(source: TableSource, files: Sequence[Path]) -> int | None:

@@ -26,6 +26,7 @@ import sqlalchemy as sa
 from sqlalchemy import make_url
 
 from migration.extract.partitions import split_reader
+from migration.extract.plan import find_expected_rows
 from migration.extract.raw_table import gather_groups, open_rows, write_groups, write_table
 from migration.extract.reader import SOURCE_ROW
 from migration.extract.readers import open_reader
@@ -116,10 +117,11 @@ def run_ours(url: str, folder: Path, table: str) -> None:
 
 def run_proved(url: str, folder: Path, table: str) -> None:
     """Our reading as the stage does it: cut where it is large, Parquet, keys and control totals on both sides."""
-    source = make_source(url, table)
+    source, context = make_source(url, table), RunContext(Settings(home=folder), "X", "r")
     with open_reader(source) as reader:
+        find_expected_rows(context, source, reader)
         split = split_reader(reader, source, folder / "proved", "key")
-        write_table(RunContext(Settings(home=folder), "X", "r"), source, split, folder / "proved", "key")
+        write_table(context, source, split, folder / "proved", "key")
 
 
 def run_dlt(url: str, folder: Path, table: str) -> None:

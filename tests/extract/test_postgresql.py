@@ -11,9 +11,11 @@ from sqlalchemy import make_url
 
 from migration.errors import SourceError
 from migration.extract.connections import open_session
+from migration.extract.plan import find_expected_rows
 from migration.extract.raw_table import write_table
 from migration.extract.readers import open_reader
 from migration.records import RunContext
+from migration.settings import Settings
 
 COLUMNS = "id small single double money_gbp large loose name fixed born at instant flag raw ident doc"
 SCHEMA = """
@@ -326,3 +328,19 @@ def test_error_in_the_middle_of_the_rows_is_one_error(database, make_table, extr
     monkeypatch.setattr(copy_stream, "bind_libpq", lambda: is_compiled)
     with pytest.raises(SourceError, match="refused the query"):
         extract(make_table(url, "broken", ["id", "x", "t"], ["id"]), "out")
+
+
+def test_rows_to_expect_are_those_that_the_server_knows_else_counted(database, make_table, tmp_path) -> None:
+    url, run = database
+    run("CREATE TABLE crime (id bigint PRIMARY KEY) WITH (autovacuum_enabled = false)")
+    run("INSERT INTO crime SELECT g FROM generate_series(1, 100) g")
+    source, context = make_table(url, "crime", ["id"], ["id"]), RunContext(Settings(home=tmp_path), "X", "r")
+
+    def expected() -> int | None:
+        with open_reader(source) as reader:
+            return find_expected_rows(context, source, reader)
+
+    assert expected() == 100
+    run("ANALYZE crime")
+    run("INSERT INTO crime SELECT g FROM generate_series(101, 150) g")
+    assert expected() == 100  # known since ANALYZE, without reading the table again
