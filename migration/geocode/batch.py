@@ -6,6 +6,7 @@ different texts are taken for a default and said to be so. Refuses nothing.
 """
 
 import multiprocessing
+import signal
 from collections import defaultdict
 from collections.abc import Sequence
 from operator import attrgetter
@@ -46,11 +47,16 @@ def _match_distinct(matcher: Matcher, queries: list[Query], processes: int) -> l
     matcher.prepare()
     _shared.append((matcher, queries))
     try:
-        with multiprocessing.get_context("fork").Pool(processes) as pool:
+        with multiprocessing.get_context("fork").Pool(processes, _end_when_told) as pool:
             parts = pool.imap(_match_chunk, range(0, len(queries), CHUNK))
             return [Match(*values) for part in parts for values in part]
     finally:
         _shared.clear()
+
+
+def _end_when_told() -> None:
+    """The signal of the pool ends a process; a handler taken over from an Airflow task would leave it waiting."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _match_chunk(start: int) -> list[tuple[Any, ...]]:
